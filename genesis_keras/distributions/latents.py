@@ -1,0 +1,50 @@
+"""Posterior and prior of the latents, and the KL divergence between them."""
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+tfd = tfp.distributions
+
+
+def diagonal_normal(mean, scale):
+    """Returns N(mean, scale^2) over the last axis as one event."""
+    return tfd.Independent(tfd.Normal(mean, scale), reinterpreted_batch_ndims=1)
+
+
+def sampled_kl(latents, posterior_mean, posterior_scale, prior_mean, prior_scale):
+    """Single-sample Monte Carlo estimate `log q(z) - log p(z)`, in nats.
+
+    Args:
+        latents: The sample z of the posterior `[..., D]`.
+        posterior_mean: `[..., D]`.
+        posterior_scale: Standard deviations `[..., D]`.
+        prior_mean: `[..., D]`.
+        prior_scale: Standard deviations `[..., D]`.
+
+    Returns:
+        The estimate, summed over D: `[...]`. It can be negative.
+    """
+    posterior = diagonal_normal(posterior_mean, posterior_scale)
+    prior = diagonal_normal(prior_mean, prior_scale)
+    return posterior.log_prob(latents) - prior.log_prob(latents)
+
+
+def categorical_kl(log_probs, other_log_probs, axis, floor=1e-5):
+    """KL divergence of two categoricals, floored and renormalised, in nats.
+
+    Args:
+        log_probs: Log probabilities of the first argument of the KL.
+        other_log_probs: Log probabilities of the second.
+        axis: The axis of the categories.
+        floor: Lower bound of each probability before they are renormalised.
+
+    Returns:
+        The divergence, with `axis` removed.
+    """
+
+    def floored(log_p):
+        p = tf.maximum(tf.exp(log_p), floor)
+        return p / tf.reduce_sum(p, axis=axis, keepdims=True)
+
+    p, q = floored(log_probs), floored(other_log_probs)
+    return tf.reduce_sum(p * (tf.math.log(p) - tf.math.log(q)), axis=axis)

@@ -1,0 +1,33 @@
+"""The image likelihood: a spatial Gaussian mixture over slots (Eq. 1)."""
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+tfd = tfp.distributions
+
+
+def pixel_mixture(log_masks, means, scale):
+    """Returns p(x | z) as a distribution over images.
+
+    Every value of the image (pixel and channel) is a mixture over the slots:
+    `log p(x) = sum_{h,w,c} log sum_k m_k N(x; mu_k, scale^2)`.
+
+    Args:
+        log_masks: Log mixing weights `[B, K, H, W, 1]`, normalised over K.
+        means: RGB means of the slots `[B, K, H, W, 3]`.
+        scale: Standard deviation sigma_x, the same for all slots; 0.7 in the paper.
+
+    Returns:
+        A distribution with batch shape `[B]` and event shape `[H, W, 3]`.
+    """
+    weights = tf.transpose(log_masks, [0, 2, 3, 4, 1])  # [B, H, W, 1, K]
+    locations = tf.transpose(means, [0, 2, 3, 4, 1])  # [B, H, W, 3, K]
+    mixture = tfd.MixtureSameFamily(
+        tfd.Categorical(logits=weights), tfd.Normal(locations, scale)
+    )
+    return tfd.Independent(mixture, reinterpreted_batch_ndims=3)
+
+
+def reconstruction_error(images, log_masks, means, scale):
+    """Returns `-log p(x | z)` of each image `[B]`, in nats, summed over pixels."""
+    return -pixel_mixture(log_masks, means, scale).log_prob(images)

@@ -1,0 +1,95 @@
+"""The prior over object latents: p(z_1..z_K) = prod_k p(z_k | z_1..z_{k-1})."""
+
+import keras
+import tensorflow as tf
+
+from genesis_keras.layers.blocks import dense, fan_in_uniform
+
+_SCALE_SHIFT, _SCALE_MIN = 4.0, 1e-4
+
+
+@keras.saving.register_keras_serializable("genesis_keras")
+class AutoregressivePrior(keras.layers.Layer):
+    """Gaussian prior whose statistics an LSTM reads off the earlier slots (Eq. 2).
+
+    p(z_1) = N(0, 1); then an LSTM reads z_1..z_{K-1} and a dense layer gives
+    `mean = tanh(raw)` and `scale = sigmoid(raw + 4) + 1e-4` of z_2..z_K.
+
+    Args:
+        units: Units of the LSTM; 4F in GENESIS-V2.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        latents: z `[B, K, D]`.
+
+    Returns:
+        `prior_mean` and `prior_scale`, each `[B, K, D]`.
+
+    Example:
+        >>> prior = AutoregressivePrior(64)
+        >>> mean, scale = prior(tf.zeros([2, 4, 16]))
+        >>> mean.shape
+        TensorShape([2, 4, 16])
+    """
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+
+    def build(self, input_shape):
+        dim = input_shape[-1]
+        init = fan_in_uniform(self.units)
+        self.cell = keras.layers.LSTMCell(
+            self.units,
+            kernel_initializer=init,
+            recurrent_initializer=init,
+            bias_initializer=init,
+            unit_forget_bias=False,
+            dtype=self.dtype_policy,
+            name="cell",
+        )
+        self.project = dense(
+            2 * dim, self.units, dtype=self.dtype_policy, name="project"
+        )
+        self.cell.build((None, dim))
+        self.project.build((None, self.units))
+
+    def call(self, latents):
+        first = tf.zeros_like(latents[:, :1])
+        means, scales = [first], [tf.ones_like(first)]
+        state = self._start(tf.shape(latents)[0])
+        for latent in tf.unstack(latents, axis=1)[:-1]:
+            mean, scale, state = self._step(latent, state)
+            means.append(mean[:, None])
+            scales.append(scale[:, None])
+        return tf.concat(means, axis=1), tf.concat(scales, axis=1)
+
+    def sample(self, noise):
+        """Draws z_1..z_K one after the other.
+
+        Args:
+            noise: Standard normal draws `[B, K, D]`; K may be any number.
+
+        Returns:
+            Latents `[B, K, D]`.
+        """
+        noise = tf.convert_to_tensor(noise, "float32")
+        draws = tf.unstack(noise, axis=1)
+        latents = [draws[0]]  # p(z_1) = N(0, 1)
+        state = self._start(tf.shape(noise)[0])
+        for draw in draws[1:]:
+            mean, scale, state = self._step(latents[-1], state)
+            latents.append(mean + scale * draw)
+        return tf.stack(latents, axis=1)
+
+    def _start(self, batch):
+        return [tf.zeros([batch, self.units])] * 2
+
+    def _step(self, latent, state):
+        output, state = self.cell(latent, state)
+        raw_mean, raw_scale = tf.split(self.project(output), 2, axis=-1)
+        scale = tf.sigmoid(raw_scale + _SCALE_SHIFT) + _SCALE_MIN
+        return tf.tanh(raw_mean), scale, state
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}

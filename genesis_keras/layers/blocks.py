@@ -1,0 +1,187 @@
+"""Pieces that several layers are made of: coordinates, initialisers, conv blocks.
+
+Initialisers follow the framework of the authors' release, whose default for
+every dense and convolutional layer is uniform in +-1/sqrt(fan_in), for kernels
+and biases alike. Normalisation uses epsilon 1e-5, not the 1e-3 of Keras.
+"""
+
+import math
+
+import keras
+import tensorflow as tf
+
+from genesis_keras.layers.group_normalization import GroupNormalization
+
+NORM_EPSILON = 1e-5
+NORM_GROUPS = 8
+
+
+def coordinates(height, width, dtype="float32"):
+    """Returns pixel coordinates in [-1, 1], row (y) first, then column (x).
+
+    Args:
+        height: Number of rows.
+        width: Number of columns.
+        dtype: Floating point type of the result.
+
+    Returns:
+        Tensor `[height, width, 2]`; the first row has y = -1, the last y = 1.
+    """
+    y = tf.linspace(tf.constant(-1.0, dtype), 1.0, height)
+    x = tf.linspace(tf.constant(-1.0, dtype), 1.0, width)
+    return tf.stack(tf.meshgrid(y, x, indexing="ij"), axis=-1)
+
+
+def fan_in_uniform(fan_in):
+    """Returns the initialiser uniform in +-1/sqrt(fan_in)."""
+    bound = 1.0 / math.sqrt(fan_in)
+    return keras.initializers.RandomUniform(-bound, bound)
+
+
+def dense(units, in_features, **kwargs):
+    """Returns a `keras.layers.Dense` with the release's initialisation.
+
+    Args:
+        units: Size of the output.
+        in_features: Size of the input, from which the bounds follow.
+        **kwargs: Further arguments of `keras.layers.Dense`.
+    """
+    return keras.layers.Dense(
+        units,
+        kernel_initializer=fan_in_uniform(in_features),
+        bias_initializer=fan_in_uniform(in_features),
+        **kwargs,
+    )
+
+
+def conv(filters, kernel_size, in_channels, **kwargs):
+    """Returns a `keras.layers.Conv2D` with the release's initialisation.
+
+    Args:
+        filters: Number of output channels.
+        kernel_size: Side of the square kernel.
+        in_channels: Number of input channels, from which the bounds follow.
+        **kwargs: Further arguments of `keras.layers.Conv2D`.
+    """
+    fan_in = kernel_size**2 * in_channels
+    return keras.layers.Conv2D(
+        filters,
+        kernel_size,
+        kernel_initializer=fan_in_uniform(fan_in),
+        bias_initializer=fan_in_uniform(fan_in),
+        **kwargs,
+    )
+
+
+@keras.saving.register_keras_serializable("genesis_keras")
+class ConvBlock(keras.layers.Layer):
+    """Conv3x3 without bias, normalisation, ReLU; the side is kept.
+
+    Args:
+        filters: Number of output channels.
+        groups: Groups of the normalisation, 8 by default; -1 makes it an
+            instance normalisation (one group a channel).
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: `[B, H, W, C]`.
+
+    Returns:
+        `[B, H, W, filters]`.
+    """
+
+    def __init__(self, filters, groups=NORM_GROUPS, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.groups = groups
+
+    def build(self, input_shape):
+        self.conv = conv(
+            self.filters,
+            3,
+            input_shape[-1],
+            padding="same",
+            use_bias=False,
+            dtype=self.dtype_policy,
+            name="conv",
+        )
+        self.norm = GroupNormalization(
+            groups=self.groups,
+            epsilon=NORM_EPSILON,
+            activation="relu",
+            dtype=self.dtype_policy,
+            name="norm",
+        )
+        self.conv.build(input_shape)
+        self.norm.build((*input_shape[:-1], self.filters))
+
+    def call(self, inputs):
+        return self.norm(self.conv(inputs))
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters, "groups": self.groups}
+
+
+@keras.saving.register_keras_serializable("genesis_keras")
+class UpConvBlock(keras.layers.Layer):
+    """Transposed Conv5x5 of stride 2, GroupNorm, ReLU; the side doubles.
+
+    The full transposed convolution of a side n has 2n + 3 pixels; 2 are cropped
+    before and 1 after, as in the release. (Keras's "same" crops 1 and 2, which
+    moves every image by one pixel.)
+
+    Args:
+        filters: Number of output channels, a multiple of 8.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: `[N, H, W, C]`.
+
+    Returns:
+        `[N, 2H, 2W, filters]`.
+    """
+
+    KERNEL_SIZE = 5
+
+    def __init__(self, filters, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+
+    def build(self, input_shape):
+        init = fan_in_uniform(self.KERNEL_SIZE**2 * self.filters)
+        self.kernel = self.add_weight(
+            shape=(self.KERNEL_SIZE, self.KERNEL_SIZE, self.filters, input_shape[-1]),
+            initializer=init,
+            name="kernel",
+        )
+        self.bias = self.add_weight(
+            shape=(self.filters,), initializer=init, name="bias"
+        )
+        self.norm = GroupNormalization(
+            groups=NORM_GROUPS,
+            epsilon=NORM_EPSILON,
+            activation="relu",
+            dtype=self.dtype_policy,
+            name="norm",
+        )
+        self.norm.build((*input_shape[:-1], self.filters))
+
+    def call(self, inputs):
+        batch, height, width = tf.unstack(tf.shape(inputs)[:3])
+        static_height, static_width = inputs.shape[1:3]
+        x = tf.nn.conv2d_transpose(
+            inputs,
+            tf.cast(self.kernel, inputs.dtype),
+            output_shape=[
+                batch,
+                2 * (static_height or height),
+                2 * (static_width or width),
+                self.filters,
+            ],
+            strides=2,
+            padding=[[0, 0], [2, 1], [2, 1], [0, 0]],
+        )
+        return self.norm(x + tf.cast(self.bias, x.dtype))
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters}

@@ -1,0 +1,88 @@
+"""Decoder: object latents -> components and mask logits."""
+
+import keras
+import tensorflow as tf
+
+from genesis_keras.layers.blocks import UpConvBlock, conv, coordinates
+
+_NUM_DOUBLINGS = 4
+
+
+@keras.saving.register_keras_serializable("genesis_keras")
+class BroadcastDecoder(keras.layers.Layer):
+    """Spatial broadcast decoder, all slots in one batch (Appendix B).
+
+    Each latent is broadcast to a grid of a sixteenth of the image's side, the
+    coordinates are appended, four transposed convolutions double the side, and a
+    1x1 convolution gives RGB and a mask logit.
+
+    Args:
+        image_size: Side of the image, a multiple of 16.
+        filters: Channels of the four blocks.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        latents: `[B, K, D]`.
+
+    Returns:
+        RGB means in (0, 1) `[B, K, H, W, 3]` and mask logits `[B, K, H, W, 1]`,
+        float32, not yet normalised over the slots.
+
+    Raises:
+        ValueError: `image_size` is not a positive multiple of 16.
+
+    Example:
+        >>> means, logits = BroadcastDecoder(32, (16,) * 4)(tf.zeros([2, 4, 16]))
+        >>> means.shape
+        TensorShape([2, 4, 32, 32, 3])
+    """
+
+    def __init__(self, image_size, filters, **kwargs):
+        super().__init__(**kwargs)
+        if image_size < 16 or image_size % 16:
+            raise ValueError(
+                f"image_size must be a positive multiple of 16; got {image_size}"
+            )
+        if len(filters) != _NUM_DOUBLINGS:
+            raise ValueError(
+                f"filters must name {_NUM_DOUBLINGS} blocks; got {filters}"
+            )
+        self.image_size = image_size
+        self.filters = tuple(filters)
+
+    def build(self, input_shape):
+        side = self.image_size // 2**_NUM_DOUBLINGS
+        channels = input_shape[-1] + 2
+        self.blocks = []
+        for i, filters in enumerate(self.filters):
+            block = UpConvBlock(filters, dtype=self.dtype_policy, name=f"up_{i}")
+            block.build((None, side, side, channels))
+            self.blocks.append(block)
+            side, channels = 2 * side, filters
+        self.project = conv(4, 1, channels, dtype=self.dtype_policy, name="project")
+        self.project.build((None, side, side, channels))
+
+    def call(self, latents):
+        batch, num_slots, dim = tf.shape(latents)[0], latents.shape[1], latents.shape[2]
+        side = self.image_size // 2**_NUM_DOUBLINGS
+        latents = tf.reshape(latents, [-1, 1, 1, dim])  # [B*K, 1, 1, D]
+        grid = coordinates(side, side, latents.dtype)[None]
+        x = tf.concat(
+            [
+                tf.tile(latents, [1, side, side, 1]),
+                tf.tile(grid, [batch * num_slots, 1, 1, 1]),
+            ],
+            axis=-1,
+        )
+        for block in self.blocks:
+            x = block(x)  # [B*K, 2^i H/16, 2^i W/16, filters]
+        x = tf.cast(self.project(x), "float32")
+        x = tf.reshape(x, [batch, num_slots, self.image_size, self.image_size, 4])
+        return tf.sigmoid(x[..., :3]), x[..., 3:]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "image_size": self.image_size,
+            "filters": self.filters,
+        }

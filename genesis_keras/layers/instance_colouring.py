@@ -1,0 +1,272 @@
+"""The instance-colouring stick-breaking process: embeddings -> attention masks."""
+
+import keras
+import tensorflow as tf
+
+from genesis_keras.layers.kernels import KERNELS, initial_log_sigma
+from genesis_keras.layers.random_source import RandomSource
+from genesis_keras.layers.stick_breaking import LOG_ZERO, break_stick, clamp_value
+
+# Bounds of alpha. They keep log(alpha) and log(1 - alpha) finite.
+_ALPHA_MIN, _ALPHA_MAX = 0.01, 0.99
+# The softmax needs no stick, so only log(0) must be kept away.
+_TINY = 1e-12
+NORMALIZATIONS = ("stick_breaking", "softmax")
+
+
+@keras.saving.register_keras_serializable("genesis_keras")
+class InstanceColouring(keras.layers.Layer):
+    """IC-SBP: clusters pixel embeddings into soft masks (Algorithm 1).
+
+    The seed of a cluster is the pixel with the highest `seed_scores * scope`; the
+    alpha of each pixel is the kernel's value at its distance from the seed's
+    embedding; the mask is `scope * alpha`; the next scope is `scope * (1 - alpha)`.
+    The last mask is the scope that remains. The only parameter is `log_sigma`, the
+    kernel's scale, initialised by Eq. 4 to give K round patches of similar size.
+
+    With `flexible_slots` an image stops when the mask about to be added would sum
+    to fewer than `min_mask_pixels`: that mask is dropped and the scope before it is
+    the last. The loop runs on the whole batch, each image with its own stopping
+    point, and ends when all have stopped or K - 1 masks exist.
+
+    Args:
+        num_slots: K, at least 1; Eq. 4 depends on it.
+        kernel: "gaussian", "laplacian" or "epanechnikov" (Eq. 3).
+        hard_masks: Each pixel belongs to one slot only: alpha is 1 where it is at
+            least 0.5, else 0, with the gradient of the soft masks (Section 3.1).
+        normalization: "stick_breaking", or "softmax": the process only selects K
+            seeds and the masks are a softmax over their kernels, so that masks are
+            equivariant to the order of the seeds (Section 3.1).
+        log_sigma_rate: How fast `log_sigma` learns relative to other parameters
+            under an optimiser that, like Adam, does not see the gradient's scale.
+        seed: Seed of the generator of `seed_scores`.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        embeddings: `[B, H, W, D]`.
+        num_slots: K of this call, by default that of the constructor.
+        flexible_slots: Whether images may stop early.
+        min_mask_pixels: The threshold of `flexible_slots`, in pixels.
+        seed_scores: `[B, H, W]` in (0, 1); drawn from U(0, 1) if None.
+
+    Returns:
+        A dict of `masks` and `log_masks` `[B, K, H, W, 1]`, the attention masks, which
+        sum to 1 over K (slots not used have log mask -1e10); `num_slots [B]` int32;
+        `seeds [B, K]` int32, the seed pixel of each slot, counted row by row.
+
+    Raises:
+        ValueError: `num_slots < 1`, or an unknown kernel or normalisation.
+
+    Example:
+        >>> out = InstanceColouring(num_slots=4)(tf.random.uniform([2, 8, 8, 8]))
+        >>> out["log_masks"].shape
+        TensorShape([2, 4, 8, 8, 1])
+    """
+
+    def __init__(
+        self,
+        num_slots,
+        kernel="gaussian",
+        hard_masks=False,
+        normalization="stick_breaking",
+        log_sigma_rate=1.0,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        _check_num_slots(num_slots)
+        if kernel not in KERNELS:
+            raise ValueError(f"kernel must be one of {sorted(KERNELS)}; got {kernel!r}")
+        if normalization not in NORMALIZATIONS:
+            raise ValueError(
+                f"normalization must be one of {NORMALIZATIONS}; got {normalization!r}"
+            )
+        if not log_sigma_rate > 0:
+            raise ValueError(f"log_sigma_rate must be positive; got {log_sigma_rate}")
+        self.num_slots = num_slots
+        self.kernel = kernel
+        self.hard_masks = hard_masks
+        self.normalization = normalization
+        self.log_sigma_rate = log_sigma_rate
+        self.seed = seed
+        self.random = RandomSource(seed, name="random")
+
+    def build(self, input_shape):
+        start = initial_log_sigma(self.kernel, self.num_slots)
+        # Adam moves every weight by about the learning rate, so a weight that is
+        # multiplied by a rate of 0.1 makes log_sigma learn ten times slower.
+        self.scaled_log_sigma = self.add_weight(
+            shape=(),
+            initializer=keras.initializers.Constant(start / self.log_sigma_rate),
+            name="scaled_log_sigma",
+            dtype="float32",
+            autocast=False,
+        )
+
+    @property
+    def log_sigma(self):
+        """The logarithm of the kernel's scale sigma (Eq. 3), a scalar tensor."""
+        return self.scaled_log_sigma * self.log_sigma_rate
+
+    def call(
+        self,
+        embeddings,
+        num_slots=None,
+        flexible_slots=False,
+        min_mask_pixels=20.0,
+        seed_scores=None,
+    ):
+        num_slots = self.num_slots if num_slots is None else num_slots
+        _check_num_slots(num_slots)
+        embeddings = tf.cast(embeddings, "float32")
+        batch = tf.shape(embeddings)[0]
+        height, width, dim = embeddings.shape[1:]
+        pixels = tf.reshape(embeddings, [batch, height * width, dim])
+        if seed_scores is None:
+            seed_scores = self.random.uniform([batch, height, width])
+        seed_scores = tf.reshape(tf.cast(seed_scores, "float32"), [batch, -1])
+
+        if flexible_slots:
+            log_masks, used, seeds = self._flexible(
+                pixels, seed_scores, num_slots, min_mask_pixels
+            )
+        else:
+            log_masks, seeds = self._fixed(pixels, seed_scores, num_slots)
+            used = tf.fill([batch], num_slots)
+        masks, log_masks = self._finish(pixels, seeds, used, log_masks)
+        shape = [batch, num_slots, height, width, 1]
+        return {
+            "masks": tf.reshape(masks, shape),
+            "log_masks": tf.reshape(log_masks, shape),
+            "num_slots": used,
+            "seeds": seeds,
+        }
+
+    def _select(self, pixels, seed_scores, log_scope):
+        """One step: the seed pixel `[B]` and the share alpha `[B, HW]`."""
+        seed = tf.argmax(seed_scores * tf.exp(log_scope), axis=-1, output_type="int32")
+        return seed, self._alpha(pixels, seed)
+
+    def _alpha(self, pixels, seed):
+        """The kernel's value of every pixel and the pixel `seed [B]`: `[B, HW]`."""
+        seed_embedding = tf.gather(pixels, seed, batch_dims=1)[:, None]  # [B, 1, D]
+        squared_distance = tf.reduce_sum(tf.square(pixels - seed_embedding), axis=-1)
+        return KERNELS[self.kernel](squared_distance, tf.exp(self.log_sigma))
+
+    def _break(self, log_scope, alpha):
+        if self.hard_masks:
+            # The seeds of hard clusters are drawn outside all earlier clusters.
+            member = tf.stop_gradient(alpha) >= 0.5
+            empty = tf.constant(LOG_ZERO)
+            return tf.where(member, log_scope, empty), tf.where(
+                member, empty, log_scope
+            )
+        return break_stick(log_scope, clamp_value(alpha, _ALPHA_MIN, _ALPHA_MAX))
+
+    def _fixed(self, pixels, seed_scores, num_slots):
+        log_scope = tf.zeros_like(seed_scores)
+        log_masks, seeds = [], []
+        for _ in range(num_slots - 1):
+            seed, alpha = self._select(pixels, seed_scores, log_scope)
+            log_mask, log_scope = self._break(log_scope, alpha)
+            log_masks.append(log_mask)
+            seeds.append(seed)
+        # The last mask has no seed; the softmax needs one: the next in line.
+        seeds.append(self._select(pixels, seed_scores, log_scope)[0])
+        return tf.stack([*log_masks, log_scope], axis=1), tf.stack(seeds, axis=1)
+
+    def _flexible(self, pixels, seed_scores, num_slots, min_mask_pixels):
+        """The while loop. State: what each image has so far, and who is active."""
+        batch, num_pixels = tf.unstack(tf.shape(seed_scores))
+        min_mask_pixels = tf.cast(min_mask_pixels, "float32")
+        slots = tf.range(num_slots)
+
+        def more(step, active, *_):
+            return tf.logical_and(step < num_slots - 1, tf.reduce_any(active))
+
+        def body(step, active, count, log_scope, log_masks, seeds):
+            seed, alpha = self._select(pixels, seed_scores, log_scope)
+            log_mask, next_scope = self._break(log_scope, alpha)
+            active &= tf.reduce_sum(tf.exp(log_mask), axis=-1) >= min_mask_pixels
+            added = active[:, None, None] & (slots == step)[None, :, None]
+            return (
+                step + 1,
+                active,
+                count + tf.cast(active, "int32"),
+                tf.where(active[:, None], next_scope, log_scope),
+                tf.where(added, log_mask[:, None], log_masks),
+                tf.where(added[..., 0], seed[:, None], seeds),
+            )
+
+        _, _, count, log_scope, log_masks, seeds = tf.while_loop(
+            more,
+            body,
+            (
+                tf.constant(0),
+                tf.ones([batch], "bool"),
+                tf.zeros([batch], "int32"),
+                tf.zeros_like(seed_scores),
+                tf.fill([batch, num_slots, num_pixels], LOG_ZERO),
+                tf.zeros([batch, num_slots], "int32"),
+            ),
+            maximum_iterations=num_slots,  # XLA needs a static bound for gradients
+        )
+        last = slots == count[:, None]  # [B, K]
+        log_masks = tf.where(last[..., None], log_scope[:, None], log_masks)
+        last_seed = self._select(pixels, seed_scores, log_scope)[0]
+        return log_masks, count + 1, tf.where(last, last_seed[:, None], seeds)
+
+    def _finish(self, pixels, seeds, used, log_masks):
+        """Applies the variants; returns masks and log masks, `[B, K, HW]`."""
+        if self.normalization == "softmax":
+            log_masks = self._softmax_masks(pixels, seeds, used)
+        if not self.hard_masks:
+            return tf.exp(log_masks), log_masks
+        if self.normalization == "softmax":
+            log_soft = log_masks
+            best = tf.one_hot(tf.argmax(log_masks, axis=1), seeds.shape[1], axis=1)
+            log_masks = (1.0 - best) * LOG_ZERO
+        else:
+            log_soft = self._soft_masks(pixels, seeds)
+        # Straight through: the value of the hard masks, the gradient of the soft.
+        soft = tf.exp(log_soft)
+        masks = soft + tf.stop_gradient(tf.exp(log_masks) - soft)
+        return masks, log_soft + tf.stop_gradient(log_masks - log_soft)
+
+    def _alphas(self, pixels, seeds):
+        """The kernel's values for all seeds `[B, K]`: `[B, K, HW]`."""
+        return tf.stack(
+            [self._alpha(pixels, seed) for seed in tf.unstack(seeds, axis=1)], axis=1
+        )
+
+    def _softmax_masks(self, pixels, seeds, used):
+        """A softmax over the kernels of the seeds in use."""
+        log_alphas = tf.math.log(clamp_value(self._alphas(pixels, seeds), _TINY))
+        in_use = tf.sequence_mask(used, seeds.shape[1])[..., None]
+        return tf.nn.log_softmax(tf.where(in_use, log_alphas, LOG_ZERO), axis=1)
+
+    def _soft_masks(self, pixels, seeds):
+        """Soft stick breaking with given seeds (the last mask needs none)."""
+        alphas = clamp_value(self._alphas(pixels, seeds), _ALPHA_MIN, _ALPHA_MAX)
+        log_scope = tf.zeros_like(alphas[:, 0])
+        log_masks = []
+        for alpha in tf.unstack(alphas, axis=1)[:-1]:
+            log_mask, log_scope = break_stick(log_scope, alpha)
+            log_masks.append(log_mask)
+        return tf.stack([*log_masks, log_scope], axis=1)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_slots": self.num_slots,
+            "kernel": self.kernel,
+            "hard_masks": self.hard_masks,
+            "normalization": self.normalization,
+            "log_sigma_rate": self.log_sigma_rate,
+            "seed": self.seed,
+        }
+
+
+def _check_num_slots(num_slots):
+    if not isinstance(num_slots, int) or num_slots < 1:
+        raise ValueError(f"num_slots must be an integer >= 1; got {num_slots!r}")

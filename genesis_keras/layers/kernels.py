@@ -1,0 +1,45 @@
+"""Distance kernels of the IC-SBP and their initial scales (Eq. 3 and 4)."""
+
+import math
+
+import tensorflow as tf
+
+from genesis_keras.layers.stick_breaking import clamp_value
+
+
+def gaussian(squared_distance, sigma):
+    """exp(-|u - v|^2 / sigma)."""
+    return tf.exp(-squared_distance / sigma)
+
+
+def laplacian(squared_distance, sigma):
+    """exp(-|u - v| / sigma)."""
+    # The root has no gradient at 0, the distance of a seed from itself.
+    return tf.exp(-tf.sqrt(clamp_value(squared_distance, 1e-10)) / sigma)
+
+
+def epanechnikov(squared_distance, sigma):
+    """max(1 - |u - v|^2 / sigma, 0)."""
+    return tf.nn.relu(1.0 - squared_distance / sigma)
+
+
+KERNELS = {
+    "gaussian": gaussian,
+    "laplacian": laplacian,
+    "epanechnikov": epanechnikov,
+}
+
+
+def initial_log_sigma(kernel, num_slots):
+    """Returns log(sigma) of Eq. 4: K patches of similar size at the start.
+
+    Args:
+        kernel: A name in `KERNELS`.
+        num_slots: K.
+    """
+    inverse_sigma = {
+        "gaussian": num_slots * math.log(2.0),
+        "laplacian": math.sqrt(num_slots) * math.log(2.0),
+        "epanechnikov": num_slots / 2.0,
+    }[kernel]
+    return -math.log(inverse_sigma)

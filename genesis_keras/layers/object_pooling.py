@@ -1,0 +1,114 @@
+"""Masked pooling: features and attention masks -> posterior of each object."""
+
+import keras
+import tensorflow as tf
+
+from genesis_keras.layers.blocks import (
+    NORM_EPSILON,
+    ConvBlock,
+    conv,
+    dense,
+    fan_in_uniform,
+)
+
+_MASS_EPSILON = 1e-5
+_SCALE_SHIFT, _SCALE_MIN = 0.5, 1e-8
+
+
+@keras.saving.register_keras_serializable("genesis_keras")
+class ObjectPooling(keras.layers.Layer):
+    """Pools image features under each mask into a Gaussian posterior.
+
+    Once per image: conv block, 1x1 convolution to 2F channels. Per slot: the mean of
+    the features under the mask, LayerNorm, Dense, ReLU, Dense, split into the mean
+    and the raw scale, `scale = softplus(raw + 0.5) + 1e-8`.
+
+    Args:
+        feature_dim: F, the size of a latent and of the image features.
+        scale_bias: Added to the initial bias of the raw scale. 0 is the release's
+            start, a scale near 1; -3 starts the posterior narrow, so that its noise
+            does not drown the features early in training.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        features: `[B, H, W, F]`.
+        masks: Attention masks `[B, K, H, W, 1]`.
+
+    Returns:
+        `posterior_mean` and `posterior_scale`, each `[B, K, F]` float32.
+
+    Example:
+        >>> pool = ObjectPooling(16)
+        >>> masks = tf.fill([2, 4, 32, 32, 1], 0.25)
+        >>> mean, scale = pool(tf.zeros([2, 32, 32, 16]), masks)
+        >>> mean.shape
+        TensorShape([2, 4, 16])
+    """
+
+    def __init__(self, feature_dim, scale_bias=0.0, **kwargs):
+        # The masks stay float32 under mixed precision; children cast the features.
+        super().__init__(autocast=False, **kwargs)
+        self.feature_dim = feature_dim
+        self.scale_bias = scale_bias
+
+    def build(self, input_shape):
+        width = 2 * self.feature_dim
+        self.block = ConvBlock(self.feature_dim, dtype=self.dtype_policy, name="block")
+        self.project = conv(
+            width, 1, self.feature_dim, dtype=self.dtype_policy, name="project"
+        )
+        # From here on the tensors are tiny and float32 costs nothing.
+        self.norm = keras.layers.LayerNormalization(
+            epsilon=NORM_EPSILON, dtype="float32", name="norm"
+        )
+        self.hidden = dense(
+            width, width, activation="relu", dtype="float32", name="hidden"
+        )
+        self.posterior = keras.layers.Dense(
+            width,
+            kernel_initializer=fan_in_uniform(width),
+            bias_initializer=_PosteriorBias(width, self.scale_bias),
+            dtype="float32",
+            name="posterior",
+        )
+        self.block.build(input_shape)
+        self.project.build((*input_shape[:-1], self.feature_dim))
+        for layer in (self.norm, self.hidden, self.posterior):
+            layer.build((None, None, width))
+
+    def call(self, features, masks):
+        batch, num_slots = tf.shape(masks)[0], masks.shape[1]
+        features = self.project(self.block(features))  # [B, H, W, 2F]
+        features = tf.cast(features, "float32")
+        num_pixels = features.shape[1] * features.shape[2]
+        features = tf.reshape(features, [batch, num_pixels, 2 * self.feature_dim])
+        masks = tf.reshape(masks, [batch, num_slots, num_pixels])
+        mass = tf.reduce_sum(masks, axis=-1, keepdims=True)
+        pooled = tf.matmul(masks, features) / (mass + _MASS_EPSILON)  # [B, K, 2F]
+        raw = self.posterior(self.hidden(self.norm(pooled)))
+        mean, raw_scale = tf.split(raw, 2, axis=-1)
+        return mean, tf.nn.softplus(raw_scale + _SCALE_SHIFT) + _SCALE_MIN
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "feature_dim": self.feature_dim,
+            "scale_bias": self.scale_bias,
+        }
+
+
+@keras.saving.register_keras_serializable("genesis_keras")
+class _PosteriorBias(keras.initializers.Initializer):
+    """Fan-in uniform, shifted by `scale_bias` in the second half (raw scales)."""
+
+    def __init__(self, fan_in, scale_bias):
+        self.fan_in = fan_in
+        self.scale_bias = scale_bias
+
+    def __call__(self, shape, dtype=None):
+        bias = fan_in_uniform(self.fan_in)(shape, dtype)
+        is_scale = tf.range(shape[0]) >= shape[0] // 2
+        return bias + tf.cast(is_scale, bias.dtype) * self.scale_bias
+
+    def get_config(self):
+        return {"fan_in": self.fan_in, "scale_bias": self.scale_bias}

@@ -1,0 +1,41 @@
+"""Random state that is saved with the object that draws from it."""
+
+import keras
+
+_KEY = "seed_generator_state"
+
+
+@keras.saving.register_keras_serializable("genesis_keras")
+class RandomSource(keras.layers.Layer):
+    """A `keras.random.SeedGenerator` whose state is part of `.keras` files.
+
+    Keras leaves the state of seed generators out; with it, a loaded model goes on
+    drawing where the saved one stopped.
+
+    Args:
+        seed: Seed of the draws; None for a random one.
+        **kwargs: Arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(self, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.seed = seed
+        self.generator = keras.random.SeedGenerator(seed)
+        self.built = True
+
+    def uniform(self, shape):
+        """Draws from U(0, 1), float32."""
+        return keras.random.uniform(shape, seed=self.generator, dtype="float32")
+
+    def normal(self, shape):
+        """Draws from N(0, 1), float32."""
+        return keras.random.normal(shape, seed=self.generator, dtype="float32")
+
+    def save_own_variables(self, store):
+        store[_KEY] = self.generator.state.numpy()
+
+    def load_own_variables(self, store):
+        self.generator.state.assign(store[_KEY])
+
+    def get_config(self):
+        return {**super().get_config(), "seed": self.seed}

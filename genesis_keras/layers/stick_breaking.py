@@ -1,0 +1,35 @@
+"""Stick breaking in log space: pure algebra shared by the models.
+
+A *scope* says how much of each pixel is still to be explained. Each step breaks
+a share alpha off it: `mask = scope * alpha`, `scope = scope * (1 - alpha)`. The
+masks and the last scope sum to one for any alphas.
+"""
+
+import tensorflow as tf
+
+LOG_ZERO = -1e10
+"""The log mask of a slot that is not used: exp gives exactly 0, sums stay finite."""
+
+
+def clamp_value(x, lower=None, upper=None):
+    """Clamps the value of `x` and leaves its gradient as if unclamped."""
+    clamped = x
+    if lower is not None:
+        clamped = tf.maximum(clamped, lower)
+    if upper is not None:
+        clamped = tf.minimum(clamped, upper)
+    return x + tf.stop_gradient(clamped - x)
+
+
+def break_stick(log_scope, alpha):
+    """Breaks the share `alpha` off a scope.
+
+    Args:
+        log_scope: Logarithm of the scope, any shape.
+        alpha: Share in (0, 1), of a shape that broadcasts with `log_scope`.
+
+    Returns:
+        `log_mask` and the new `log_scope`, with
+        `exp(log_mask) + exp(new log_scope) = exp(log_scope)`.
+    """
+    return log_scope + tf.math.log(alpha), log_scope + tf.math.log1p(-alpha)

@@ -1,0 +1,141 @@
+"""The deterministic backbone: image -> features."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+from genesis_keras.layers.blocks import NORM_GROUPS, ConvBlock, dense
+
+_BOTTLENECK_UNITS = 128
+
+
+@keras.saving.register_keras_serializable("genesis_keras")
+class UNet(keras.layers.Layer):
+    """UNet with a dense bottleneck (GENESIS-V2, Appendix B; MONet).
+
+    For a side of 2^(n+1) pixels there are n blocks down and n up. Resampling is
+    nearest neighbour: every second pixel down, each pixel twice up.
+
+    Args:
+        filters: Channels c of the first and the last block; the deep ones have 2c.
+        norm_groups: Groups of each block's normalisation, 8 by default; -1 makes
+            them instance normalisations.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: `[B, H, H, C]`, H a power of two, at least 16.
+
+    Returns:
+        Non-negative features `[B, H, H, filters]`.
+
+    Raises:
+        ValueError: The input is not square or its side not a power of two.
+
+    Example:
+        >>> UNet(16)(tf.zeros([2, 32, 32, 3])).shape
+        TensorShape([2, 32, 32, 16])
+    """
+
+    def __init__(self, filters=64, norm_groups=NORM_GROUPS, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.norm_groups = norm_groups
+
+    def build(self, input_shape):
+        side = self._checked_side(input_shape)
+        num_blocks = int(math.log2(side)) - 1
+        down, up = self._channels(num_blocks)
+        self.down_blocks = [
+            self._block(filters, f"down_{i}") for i, filters in enumerate(down)
+        ]
+        self.up_blocks = [
+            self._block(filters, f"up_{i}") for i, filters in enumerate(up)
+        ]
+        bottom = side // 2 ** (num_blocks - 1)
+        units = bottom**2 * down[-1]
+        widths = [units, _BOTTLENECK_UNITS, _BOTTLENECK_UNITS, units]
+        self.bottleneck = [
+            dense(
+                width,
+                in_features,
+                activation="relu",
+                dtype=self.dtype_policy,
+                name=f"bottleneck_{i}",
+            )
+            for i, (in_features, width) in enumerate(
+                zip(widths[:-1], widths[1:], strict=True)
+            )
+        ]
+        self._build_children(side, input_shape[-1], down, up, widths)
+
+    def _checked_side(self, input_shape):
+        _, height, width, _ = input_shape
+        if height != width or height is None or height < 16 or height & (height - 1):
+            raise ValueError(
+                "UNet needs square inputs with a side that is a power of two and at "
+                f"least 16; got input_shape={tuple(input_shape)}"
+            )
+        return height
+
+    def _channels(self, num_blocks):
+        """Channels of each block; half of the blocks down stay at c."""
+        c, deep = self.filters, 2 * self.filters
+        num_shallow = num_blocks // 2 if num_blocks > 4 else 1
+        down = [c] * num_shallow + [deep] * (num_blocks - num_shallow)
+        up = [deep] * 2 + [c] * (num_blocks - 2)
+        return down, up
+
+    def _block(self, filters, name):
+        return ConvBlock(
+            filters, groups=self.norm_groups, dtype=self.dtype_policy, name=name
+        )
+
+    def _build_children(self, side, channels, down, up, widths):
+        sides = [side // 2**i for i in range(len(down))]
+        for block, n, c in zip(
+            self.down_blocks, sides, [channels, *down[:-1]], strict=True
+        ):
+            block.build((None, n, n, c))
+        for layer, width in zip(self.bottleneck, widths[:-1], strict=True):
+            layer.build((None, width))
+        below = down[-1]
+        for block, n, filters, skip in zip(
+            self.up_blocks, sides[::-1], up, down[::-1], strict=True
+        ):
+            block.build((None, n, n, below + skip))
+            below = filters
+
+    def call(self, inputs):
+        skips = []
+        x = inputs
+        for i, block in enumerate(self.down_blocks):
+            if i:
+                x = x[:, ::2, ::2]
+            x = block(x)  # [B, H/2^i, H/2^i, C]
+            skips.append(x)
+        bottom_shape = x.shape[1:]
+        x = tf.reshape(x, [-1, math.prod(bottom_shape)])
+        for layer in self.bottleneck:
+            x = layer(x)
+        x = tf.reshape(x, [-1, *bottom_shape])
+        for i, block in enumerate(self.up_blocks):
+            if i:
+                x = upsample(x)
+            x = block(tf.concat([x, skips.pop()], axis=-1))
+        return x  # [B, H, H, filters]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "norm_groups": self.norm_groups,
+        }
+
+
+def upsample(x):
+    """Doubles the side of `[B, H, W, C]`: each pixel becomes four."""
+    _, height, width, channels = x.shape
+    x = tf.reshape(x, [-1, height, 1, width, 1, channels])
+    x = tf.tile(x, [1, 1, 2, 1, 2, 1])
+    return tf.reshape(x, [-1, 2 * height, 2 * width, channels])

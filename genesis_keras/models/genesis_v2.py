@@ -1,0 +1,285 @@
+"""GENESIS-V2 (Engelcke, Parker Jones, Posner, NeurIPS 2021)."""
+
+import keras
+import tensorflow as tf
+
+from genesis_keras.distributions.latents import sampled_kl
+from genesis_keras.distributions.pixel_mixture import reconstruction_error
+from genesis_keras.layers.autoregressive_prior import AutoregressivePrior
+from genesis_keras.layers.blocks import NORM_GROUPS, ConvBlock
+from genesis_keras.layers.broadcast_decoder import BroadcastDecoder
+from genesis_keras.layers.instance_colouring import InstanceColouring
+from genesis_keras.layers.object_pooling import ObjectPooling
+from genesis_keras.layers.semi_convolution import SemiConvolution
+from genesis_keras.layers.stick_breaking import LOG_ZERO
+from genesis_keras.layers.unet import UNet
+from genesis_keras.models.base import SceneModel
+from genesis_keras.models.outputs import check_outputs
+from genesis_keras.objectives.mask_consistency import mask_consistency
+
+MAX_CHANNELS = 64  # widest convolutions, whatever the feature_dim
+
+
+@keras.saving.register_keras_serializable("genesis_keras")
+class GenesisV2(SceneModel):
+    """Splits images into objects and draws new scenes object by object.
+
+    image -> UNet features -> semi-convolutional embeddings -> IC-SBP attention
+    masks -> pooled object latents -> components and object masks -> spatial Gaussian
+    mixture. Features are computed once per image; all slots are decoded in one batch.
+
+    Args:
+        image_size: Side of the images: 32, 64, 128 (a power of two).
+        num_slots: K in training; each call may take another.
+        feature_dim: F, channels of the features and size of a latent; a multiple
+            of 8, at most 64.
+        embedding_dim: Size of a pixel embedding.
+        kernel: Distance kernel of the IC-SBP.
+        semi_convolution: Whether coordinates are added to the embeddings.
+        autoregressive_prior: Whether the prior sees earlier slots (Eq. 2); False
+            gives N(0, 1) for each.
+        mask_consistency: Whether the loss has the term of Eq. 7.
+        hard_masks: Variant of the IC-SBP, see `InstanceColouring`.
+        mask_normalization: Variant of the IC-SBP, see `InstanceColouring`.
+        pixel_scale: sigma_x of the likelihood.
+        posterior_scale_bias: See `ObjectPooling.scale_bias`.
+        log_sigma_rate: See `InstanceColouring`.
+        seed: Seed of all draws.
+        **kwargs: Arguments of `keras.Model`.
+
+    Call arguments:
+        images: `[B, H, W, 3]` floats in [0, 1].
+        num_slots: K of this call, by default that of the constructor.
+        flexible_slots: Whether each image may use fewer slots (`InstanceColouring`).
+        min_mask_pixels: Threshold of `flexible_slots`: 70 for ObjectsRoom, 20 for
+            ShapeStacks in the paper.
+        seed_scores: Draws of the IC-SBP `[B, H, W]`; made if None.
+        noise: Standard normal draws of the latents `[B, K, F]`; made if None.
+
+    Returns:
+        The dict of `genesis_keras.models.outputs`.
+
+    Raises:
+        ValueError: An argument or the shape or type of the images is wrong.
+
+    Example:
+        >>> model = GenesisV2(image_size=32, num_slots=4, feature_dim=16)
+        >>> model(tf.zeros([2, 32, 32, 3]))["log_masks"].shape
+        TensorShape([2, 4, 32, 32, 1])
+    """
+
+    def __init__(
+        self,
+        image_size=64,
+        num_slots=7,
+        feature_dim=64,
+        embedding_dim=8,
+        kernel="gaussian",
+        semi_convolution=True,
+        autoregressive_prior=True,
+        mask_consistency=False,
+        hard_masks=False,
+        mask_normalization="stick_breaking",
+        pixel_scale=0.7,
+        posterior_scale_bias=0.0,
+        log_sigma_rate=1.0,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(image_size, num_slots, seed=seed, **kwargs)
+        if feature_dim % NORM_GROUPS or not 0 < feature_dim <= MAX_CHANNELS:
+            raise ValueError(
+                f"feature_dim must be a multiple of {NORM_GROUPS} up to "
+                f"{MAX_CHANNELS}; got {feature_dim}"
+            )
+        if not pixel_scale > 0:
+            raise ValueError(f"pixel_scale must be positive; got {pixel_scale}")
+        self.feature_dim = feature_dim
+        self.embedding_dim = embedding_dim
+        self.kernel = kernel
+        self.semi_convolution = semi_convolution
+        self.autoregressive_prior = autoregressive_prior
+        self.mask_consistency = mask_consistency
+        self.hard_masks = hard_masks
+        self.mask_normalization = mask_normalization
+        self.pixel_scale = pixel_scale
+        self.posterior_scale_bias = posterior_scale_bias
+        self.log_sigma_rate = log_sigma_rate
+        self._make_layers()
+        self.build((None, image_size, image_size, 3))
+
+    def _make_layers(self):
+        policy = self.dtype_policy
+        self.backbone = UNet(self.feature_dim, dtype=policy, name="backbone")
+        self.segmentation_head = ConvBlock(
+            self.feature_dim, dtype=policy, name="segmentation_head"
+        )
+        self.embedding_head = SemiConvolution(
+            self.embedding_dim,
+            use_coordinates=self.semi_convolution,
+            dtype=policy,
+            name="embedding_head",
+        )
+        self.instance_colouring = InstanceColouring(
+            self.num_slots,
+            kernel=self.kernel,
+            hard_masks=self.hard_masks,
+            normalization=self.mask_normalization,
+            log_sigma_rate=self.log_sigma_rate,
+            seed=self.seed,
+            dtype="float32",
+            name="instance_colouring",
+        )
+        self.pooling = ObjectPooling(
+            self.feature_dim, self.posterior_scale_bias, dtype=policy, name="pooling"
+        )
+        self.decoder = BroadcastDecoder(
+            self.image_size, (self.feature_dim,) * 4, dtype=policy, name="decoder"
+        )
+        if self.autoregressive_prior:
+            self.prior = AutoregressivePrior(
+                4 * self.feature_dim, dtype="float32", name="prior"
+            )
+
+    def build(self, input_shape):
+        if self.built:
+            return
+        map_shape = (*input_shape[:-1], self.feature_dim)
+        self.backbone.build(input_shape)
+        self.segmentation_head.build(map_shape)
+        self.embedding_head.build(map_shape)
+        self.instance_colouring.build((*input_shape[:-1], self.embedding_dim))
+        self.pooling.build(map_shape)
+        self.decoder.build((None, self.num_slots, self.feature_dim))
+        if self.autoregressive_prior:
+            self.prior.build((None, self.num_slots, self.feature_dim))
+        self.built = True
+
+    def call(
+        self,
+        images,
+        training=False,
+        num_slots=None,
+        flexible_slots=False,
+        min_mask_pixels=20.0,
+        seed_scores=None,
+        noise=None,
+    ):
+        images = self.check_images(images)
+        features = self.backbone(images)  # [B, H, W, F]
+        embeddings, _ = self.embed(features)  # [B, H, W, 8]
+        if seed_scores is None:
+            seed_scores = self.random.uniform(tf.shape(images)[:3])
+        slots = self.instance_colouring(
+            embeddings,
+            num_slots=num_slots,
+            flexible_slots=flexible_slots,
+            min_mask_pixels=min_mask_pixels,
+            seed_scores=seed_scores,
+        )  # masks [B, K, H, W, 1]
+        mean, scale = self.pooling(features, slots["masks"])  # [B, K, F]
+        if noise is None:
+            noise = self.random.normal(tf.shape(mean))
+        latents = mean + scale * noise
+        decoded = self.decode(latents, slots["num_slots"])
+        prior_mean, prior_scale = self._prior_statistics(latents)
+        kl = sampled_kl(latents, mean, scale, prior_mean, prior_scale)  # [B, K]
+        in_use = tf.sequence_mask(slots["num_slots"], kl.shape[1], kl.dtype)
+        return check_outputs(
+            {
+                **decoded,
+                "masks": slots["masks"],
+                "log_masks": slots["log_masks"],
+                "num_slots": slots["num_slots"],
+                "latents": latents,
+                "posterior_mean": mean,
+                "posterior_scale": scale,
+                "prior_mean": prior_mean,
+                "prior_scale": prior_scale,
+                "reconstruction_error": reconstruction_error(
+                    images,
+                    decoded["log_object_masks"],
+                    decoded["components"],
+                    self.pixel_scale,
+                ),
+                "kl_latents": kl * in_use,
+                "kl_masks": self._mask_term(slots["log_masks"], decoded),
+            }
+        )
+
+    def embed(self, features):
+        """Features `[B, H, W, F]` -> embeddings `[B, H, W, 8]` and delta."""
+        return self.embedding_head(self.segmentation_head(features))
+
+    def decode(self, latents, num_slots=None):
+        """Decodes object latents into a scene; edit them to edit the scene.
+
+        Args:
+            latents: `[B, K, F]`.
+            num_slots: Slots in use `[B]`; all K if None. The others stay empty.
+
+        Returns:
+            Dict of `components [B, K, H, W, 3]`, `log_object_masks [B, K, H, W, 1]`
+            and `reconstruction [B, H, W, 3]`.
+        """
+        components, logits = self.decoder(latents)
+        if num_slots is not None:
+            in_use = tf.sequence_mask(num_slots, logits.shape[1])
+            logits = tf.where(in_use[:, :, None, None, None], logits, LOG_ZERO)
+        log_object_masks = tf.nn.log_softmax(logits, axis=1)
+        reconstruction = tf.reduce_sum(tf.exp(log_object_masks) * components, axis=1)
+        return {
+            "components": components,
+            "log_object_masks": log_object_masks,
+            "reconstruction": reconstruction,
+        }
+
+    def _prior_statistics(self, latents):
+        if self.autoregressive_prior:
+            return self.prior(latents)
+        return tf.zeros_like(latents), tf.ones_like(latents)
+
+    def _mask_term(self, log_masks, decoded):
+        if self.mask_consistency:
+            return mask_consistency(log_masks, decoded["log_object_masks"])
+        return tf.zeros_like(log_masks[:, 0, 0, 0, 0])
+
+    def sample(self, num_images, num_slots=None, noise=None):
+        """Draws scenes by ancestral sampling of z_1..z_K from the prior.
+
+        Args:
+            num_images: B, at least 1.
+            num_slots: K, any number; by default that of training.
+            noise: Standard normal draws `[B, K, F]`; made if None.
+
+        Returns:
+            The dict of `decode`, and `latents [B, K, F]`.
+
+        Raises:
+            ValueError: `num_images` or `num_slots` is below 1.
+        """
+        num_slots = self.num_slots if num_slots is None else num_slots
+        for name, value in (("num_images", num_images), ("num_slots", num_slots)):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1; got {value}")
+        if noise is None:
+            shape = [num_images, num_slots, self.feature_dim]
+            noise = self.random.normal(shape)
+        latents = self.prior.sample(noise) if self.autoregressive_prior else noise
+        return {**self.decode(latents), "latents": latents}
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "feature_dim": self.feature_dim,
+            "embedding_dim": self.embedding_dim,
+            "kernel": self.kernel,
+            "semi_convolution": self.semi_convolution,
+            "autoregressive_prior": self.autoregressive_prior,
+            "mask_consistency": self.mask_consistency,
+            "hard_masks": self.hard_masks,
+            "mask_normalization": self.mask_normalization,
+            "pixel_scale": self.pixel_scale,
+            "posterior_scale_bias": self.posterior_scale_bias,
+            "log_sigma_rate": self.log_sigma_rate,
+        }

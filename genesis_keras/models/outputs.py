@@ -1,0 +1,41 @@
+"""The one output contract: what every model returns and all else reads.
+
+All values are float32 unless said. B images of H x W pixels, K slots, latents of
+size D. `masks` are the attention masks m, `object_masks` the decoded masks pi;
+both sum to 1 over K. Slots not used (flexible K) have log masks of -1e10.
+"""
+
+OUTPUTS = {
+    "reconstruction": "[B, H, W, 3], sum over slots of object mask times component",
+    "components": "[B, K, H, W, 3], RGB mean of each slot",
+    "masks": "[B, K, H, W, 1]",
+    "log_masks": "[B, K, H, W, 1]",
+    "log_object_masks": "[B, K, H, W, 1]",
+    "num_slots": "[B] int32, slots in use",
+    "latents": "[B, K, D], the posterior sample z",
+    "posterior_mean": "[B, K, D]",
+    "posterior_scale": "[B, K, D]",
+    "prior_mean": "[B, K, D]",
+    "prior_scale": "[B, K, D]",
+    "reconstruction_error": "[B], -log p(x | z), nats per image",
+    "kl_latents": "[B, K], log q(z) - log p(z) at the sample, nats",
+    "kl_masks": "[B], mask consistency or mask KL, nats; 0 where a model has none",
+}
+"""Keys of the contract, with shapes and units."""
+
+
+def check_outputs(outputs):
+    """Returns `outputs` if its keys are exactly those of the contract.
+
+    Args:
+        outputs: The dict that a model is about to return.
+
+    Raises:
+        ValueError: A key is missing or unknown.
+    """
+    if outputs.keys() != OUTPUTS.keys():
+        raise ValueError(
+            f"outputs miss {sorted(OUTPUTS.keys() - outputs.keys())} and have "
+            f"unknown {sorted(outputs.keys() - OUTPUTS.keys())}"
+        )
+    return outputs

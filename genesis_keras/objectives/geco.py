@@ -1,0 +1,113 @@
+"""GECO: reconstruction under a constraint (Eq. 6), in the graph of the step."""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+BETA_MIN, BETA_MAX = 1e-10, 1e10
+
+
+@dataclasses.dataclass(frozen=True)
+class GecoSettings:
+    """What GECO aims at and how fast, in nats per image.
+
+    Attributes:
+        goal: C, the reconstruction error to reach, in nats per image.
+        step_size: eta, per nat of `C - E`.
+        momentum: alpha of the moving average E, in [0, 1).
+        speedup: Factor on `step_size` while the goal is met (`C - E > 0`).
+        initial_beta: beta before the first step.
+
+    Raises:
+        ValueError: A value is out of range.
+    """
+
+    goal: float
+    step_size: float = 1e-5
+    momentum: float = 0.99
+    speedup: float = 10.0
+    initial_beta: float = 1.0
+
+    def __post_init__(self):
+        if not self.step_size > 0:
+            raise ValueError(f"GECO step_size must be positive; got {self.step_size}")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"GECO momentum must be in [0, 1); got {self.momentum}")
+        if not self.speedup > 0:
+            raise ValueError(f"GECO speedup must be positive; got {self.speedup}")
+        if not BETA_MIN <= self.initial_beta <= BETA_MAX:
+            raise ValueError(
+                f"GECO initial_beta must be in [{BETA_MIN}, {BETA_MAX}]; "
+                f"got {self.initial_beta}"
+            )
+
+
+def geco_update(beta, error_ema, is_first, error, settings):
+    """One update of beta and of the moving average of the error.
+
+    `E = alpha * E + (1 - alpha) * error`, on the first step `E = error`;
+    `beta = beta * exp(eta * (C - E))`, with eta times `speedup` where C > E.
+
+    Args:
+        beta: Weight of the KL, scalar tensor.
+        error_ema: E before the step, scalar tensor.
+        is_first: Whether no error was seen before, boolean scalar tensor.
+        error: Reconstruction error of the step's global batch, nats per image.
+        settings: A `GecoSettings`.
+
+    Returns:
+        beta and E after the step. The loss of the step uses beta from before it.
+    """
+    momentum = tf.where(is_first, 0.0, settings.momentum)
+    momentum = tf.cast(momentum, error_ema.dtype)
+    error_ema = momentum * error_ema + (1.0 - momentum) * tf.stop_gradient(error)
+    constraint = settings.goal - error_ema
+    rate = settings.step_size * tf.where(constraint > 0, settings.speedup, 1.0)
+    beta *= tf.exp(tf.cast(rate, constraint.dtype) * constraint)
+    return tf.clip_by_value(beta, BETA_MIN, BETA_MAX), error_ema
+
+
+@keras.saving.register_keras_serializable("genesis_keras")
+class GecoState(keras.layers.Layer):
+    """beta and E as weights of the model, saved and restored with it.
+
+    Without `settings` beta stays 1 and the loss is the negative ELBO.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**{**kwargs, "trainable": False, "dtype": "float32"})
+        self.settings = None
+        self.beta = self.add_weight(shape=(), initializer="ones", name="beta")
+        self.error_ema = self.add_weight(
+            shape=(), initializer="zeros", name="error_ema"
+        )
+        self.num_updates = self.add_weight(
+            shape=(), initializer="zeros", dtype="int32", name="num_updates"
+        )
+        self.built = True
+
+    def attach(self, settings):
+        """Starts to update beta by `settings`; a state that has run goes on.
+
+        Args:
+            settings: A `GecoSettings`.
+        """
+        self.settings = settings
+        if int(self.num_updates) == 0:
+            self.beta.assign(settings.initial_beta)
+
+    def update(self, error):
+        """Updates the state with the step's mean error, a scalar tensor in nats."""
+        if self.settings is None:
+            return
+        beta, error_ema = geco_update(
+            self.beta.value,
+            self.error_ema.value,
+            tf.equal(self.num_updates, 0),
+            error,
+            self.settings,
+        )
+        self.beta.assign(beta)
+        self.error_ema.assign(error_ema)
+        self.num_updates.assign_add(1)
