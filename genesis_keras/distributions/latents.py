@@ -1,14 +1,15 @@
 """Posterior and prior of the latents, and the KL divergence between them."""
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 
-tfd = tfp.distributions
+from genesis_keras import distributions
 
 
 def diagonal_normal(mean, scale):
     """Returns N(mean, scale^2) over the last axis as one event."""
-    return tfd.Independent(tfd.Normal(mean, scale), reinterpreted_batch_ndims=1)
+    return distributions.tfd.Independent(
+        distributions.tfd.Normal(mean, scale), reinterpreted_batch_ndims=1
+    )
 
 
 def sampled_kl(latents, posterior_mean, posterior_scale, prior_mean, prior_scale):

@@ -1,9 +1,8 @@
 """The image likelihood: a spatial Gaussian mixture over slots (Eq. 1)."""
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 
-tfd = tfp.distributions
+from genesis_keras import distributions
 
 
 def pixel_mixture(log_masks, means, scale):
@@ -22,10 +21,11 @@ def pixel_mixture(log_masks, means, scale):
     """
     weights = tf.transpose(log_masks, [0, 2, 3, 4, 1])  # [B, H, W, 1, K]
     locations = tf.transpose(means, [0, 2, 3, 4, 1])  # [B, H, W, 3, K]
-    mixture = tfd.MixtureSameFamily(
-        tfd.Categorical(logits=weights), tfd.Normal(locations, scale)
+    mixture = distributions.tfd.MixtureSameFamily(
+        distributions.tfd.Categorical(logits=weights),
+        distributions.tfd.Normal(locations, scale),
     )
-    return tfd.Independent(mixture, reinterpreted_batch_ndims=3)
+    return distributions.tfd.Independent(mixture, reinterpreted_batch_ndims=3)
 
 
 def reconstruction_error(images, log_masks, means, scale):

@@ -82,6 +82,10 @@ class SceneModel(keras.Model):
         """Draws scenes from the model's prior; generative models only."""
         raise ValueError(f"{type(self).__name__} is not generative: it cannot sample")
 
+    def fixed_draws(self, num_images, num_slots=None, seed=0):
+        """Returns the random arguments of a call, the same for the same seed."""
+        return {}
+
     def _track(self, outputs, loss, beta):
         image_values = self.image_size**2 * 3
         values = {

@@ -244,6 +244,29 @@ class GenesisV2(SceneModel):
             return mask_consistency(log_masks, decoded["log_object_masks"])
         return tf.zeros_like(log_masks[:, 0, 0, 0, 0])
 
+    def fixed_draws(self, num_images, num_slots=None, seed=0):
+        """Returns the random arguments of a call, the same for the same seed.
+
+        Args:
+            num_images: B.
+            num_slots: K, by default that of training.
+            seed: An integer, or two.
+
+        Returns:
+            Dict of `seed_scores [B, H, W]` and `noise [B, K, F]`. Those of the
+            first images do not depend on B.
+        """
+        num_slots = self.num_slots if num_slots is None else num_slots
+        seed = tf.reshape(tf.cast(seed, "int32"), [-1])
+        first, second = tf.unstack(tf.random.split(tf.concat([seed, seed], 0)[:2]))
+        size = [num_images, self.image_size, self.image_size]
+        return {
+            "seed_scores": tf.random.stateless_uniform(size, first),
+            "noise": tf.random.stateless_normal(
+                [num_images, num_slots, self.feature_dim], second
+            ),
+        }
+
     def sample(self, num_images, num_slots=None, noise=None):
         """Draws scenes by ancestral sampling of z_1..z_K from the prior.
 

@@ -1,0 +1,1 @@
+"""Training objectives: the ELBO, mask consistency, and GECO's constraint."""

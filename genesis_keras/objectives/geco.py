@@ -64,7 +64,7 @@ def geco_update(beta, error_ema, is_first, error, settings):
     error_ema = momentum * error_ema + (1.0 - momentum) * tf.stop_gradient(error)
     constraint = settings.goal - error_ema
     rate = settings.step_size * tf.where(constraint > 0, settings.speedup, 1.0)
-    beta *= tf.exp(tf.cast(rate, constraint.dtype) * constraint)
+    beta = beta * tf.exp(tf.cast(rate, constraint.dtype) * constraint)
     return tf.clip_by_value(beta, BETA_MIN, BETA_MAX), error_ema
 
 

@@ -1,0 +1,239 @@
+"""Draws sprites scenes and their labels with NumPy alone.
+
+Nothing is antialiased: a pixel belongs to the front-most shape that contains
+its centre, so an image has exactly one colour per label and the labels are
+exact. Lengths are fractions of the image's side, so that one recipe serves
+every image size.
+"""
+
+import colorsys
+import dataclasses
+import functools
+
+import numpy as np
+
+# Below this visible share of the image an object cannot be told from noise:
+# 10 pixels of a 32x32 image.
+MIN_VISIBLE_AREA = 10 / 32**2
+
+# A placement (of one object) or a scene that breaks the recipe's rules is drawn
+# again this many times before the recipe counts as impossible.
+_MAX_PLACEMENTS = 40
+_MAX_SCENES = 200
+_MAX_COLORS = 1000
+
+_TRIANGLE_RADIUS = 1.3  # of the corners, where a disc has radius 1
+_SQUARE_HALF_SIDE = 0.9
+_CROSS_HALF_WIDTH = 0.4
+_HALF_DISC_RADIUS = 1.3
+
+_OBJECT_SATURATION, _OBJECT_VALUE = (0.6, 1.0), (0.6, 1.0)
+_BACKGROUND_SATURATION, _BACKGROUND_VALUE = (0.2, 0.8), (0.2, 0.8)
+
+
+def _triangle(u, v):
+    # Three half planes at an inner radius of half the corners' radius; one
+    # corner points up (v grows downwards).
+    slope = np.sqrt(3.0) * np.abs(u)
+    return (v <= _TRIANGLE_RADIUS / 2) & (slope - v <= _TRIANGLE_RADIUS)
+
+
+def _cross(u, v):
+    u, v = np.abs(u), np.abs(v)
+    return (np.minimum(u, v) <= _CROSS_HALF_WIDTH) & (np.maximum(u, v) <= 1.1)
+
+
+def _half_disc(u, v):
+    v = v - 0.5 * _HALF_DISC_RADIUS
+    return (v <= 0) & (u**2 + v**2 <= _HALF_DISC_RADIUS**2)
+
+
+# Shape name -> whether a point (u, v), in units of the radius, is inside.
+SHAPES = {
+    "square": lambda u, v: np.maximum(np.abs(u), np.abs(v)) <= _SQUARE_HALF_SIDE,
+    "disc": lambda u, v: u**2 + v**2 <= 1,
+    "triangle": _triangle,
+    "cross": _cross,
+    "half_disc": _half_disc,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How scenes are drawn.
+
+    Args:
+        num_objects: fewest and most objects in a scene.
+        more_objects: the same for the out-of-distribution split of that name.
+        shapes: names out of `SHAPES`, drawn with equal chance.
+        radius: range of the radius, as a fraction of the image's side.
+        aspect: range of height over width before rotation; below one it makes
+            rectangles of squares and ellipses of discs.
+        rotate: whether shapes are rotated at random.
+        margin: least distance of an object's centre from the border, in units
+            of its radius; 1.3 and more keeps every shape whole.
+        max_hidden: largest share of an object's pixels that others may hide.
+        palette: RGB triples (0 to 255) that a scene's objects take without
+            repetition; None draws a random strong colour for each.
+        background: RGB triple, or None for a random colour in each scene.
+        min_color_distance: least Euclidean distance, in 0 to 255 RGB, between
+            the colours of any two objects and of any object and the background.
+        identical_color: whether a scene's objects all share one colour.
+
+    Raises:
+        ValueError: a field is out of its range.
+    """
+
+    num_objects: tuple[int, int]
+    more_objects: tuple[int, int]
+    shapes: tuple[str, ...] = ("square", "disc", "triangle")
+    radius: tuple[float, float] = (4.5 / 32, 5.5 / 32)
+    aspect: tuple[float, float] = (1.0, 1.0)
+    rotate: bool = False
+    margin: float = 1.3
+    max_hidden: float = 0.1
+    palette: tuple[tuple[int, int, int], ...] | None = None
+    background: tuple[int, int, int] | None = None
+    min_color_distance: float = 60.0
+    identical_color: bool = False
+
+    def __post_init__(self):
+        for name in ("num_objects", "more_objects"):
+            low, high = getattr(self, name)
+            if not 1 <= low <= high <= 255:
+                raise ValueError(
+                    f"{name} must be a range within 1 to 255, got {(low, high)}."
+                )
+            if self.palette is not None and high > len(self.palette):
+                raise ValueError(
+                    f"{name}={(low, high)} needs more colours than the "
+                    f"{len(self.palette)} of the palette."
+                )
+        unknown = set(self.shapes) - set(SHAPES)
+        if unknown or not self.shapes:
+            raise ValueError(
+                f"shapes must be out of {sorted(SHAPES)}, got {self.shapes}."
+            )
+        for name, limit in (("radius", 0.5), ("aspect", 1.0)):
+            low, high = getattr(self, name)
+            if not 0 < low <= high <= limit:
+                raise ValueError(
+                    f"{name} must be a range within 0 to {limit}, got {(low, high)}."
+                )
+        if self.margin * self.radius[1] > 0.5:
+            raise ValueError(
+                f"margin={self.margin} times the largest radius, "
+                f"{self.radius[1]}, leaves no place in the image."
+            )
+
+
+def draw_scene(
+    rng: np.random.Generator, recipe: Recipe, image_size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draws one scene.
+
+    Args:
+        rng: the source of all the scene's randomness.
+        recipe: the kind of scene.
+        image_size: side S of the square image, at least 8 pixels.
+
+    Returns:
+        The image, uint8 [S, S, 3], and its labels, uint8 [S, S, 1]: 0 for the
+        background and 1 to n for the n objects, back to front. Every label
+        covers at least `MIN_VISIBLE_AREA` of the image.
+
+    Raises:
+        ValueError: `image_size` is too small, or no scene keeps the recipe's
+            rules.
+    """
+    if image_size < 8:
+        raise ValueError(f"image_size must be at least 8, got {image_size}.")
+    for _ in range(_MAX_SCENES):
+        low, high = recipe.num_objects
+        count = int(rng.integers(low, high, endpoint=True))
+        segmentation = _place_objects(rng, recipe, count, image_size)
+        if segmentation is not None:
+            colors = _draw_colors(rng, recipe, count)  # [1 + count, 3]
+            return colors[segmentation], segmentation[..., None]
+    raise ValueError(
+        f"No room for num_objects={recipe.num_objects} of radius={recipe.radius} "
+        f"with max_hidden={recipe.max_hidden}: no scene found in {_MAX_SCENES} tries."
+    )
+
+
+def _place_objects(rng, recipe, count, image_size):
+    """Labels [S, S] of `count` objects, or None if one found no place."""
+    min_pixels = MIN_VISIBLE_AREA * image_size**2
+    segmentation = np.zeros((image_size, image_size), np.uint8)
+    least_visible = np.zeros(count)
+    for index in range(count):
+        for _ in range(_MAX_PLACEMENTS):
+            mask = _draw_mask(rng, recipe, image_size)
+            trial = np.where(mask, np.uint8(index + 1), segmentation)
+            visible = np.bincount(trial.ravel(), minlength=index + 2)[1:]
+            whole = np.count_nonzero(mask)
+            least_visible[index] = max(min_pixels, (1 - recipe.max_hidden) * whole)
+            if np.all(visible >= least_visible[: index + 1]):
+                segmentation = trial
+                break
+        else:
+            return None
+    return segmentation
+
+
+def _draw_mask(rng, recipe, image_size):
+    """Mask [S, S] of one random shape at a random place."""
+    inside = SHAPES[recipe.shapes[rng.integers(len(recipe.shapes))]]
+    radius = rng.uniform(*recipe.radius)
+    margin = recipe.margin * radius
+    x, y = rng.uniform(margin, 1 - margin, size=2)
+    aspect = rng.uniform(*recipe.aspect)
+    angle = rng.uniform(0, 2 * np.pi) if recipe.rotate else 0.0
+    centres = _pixel_centres(image_size)
+    dx, dy = (centres - x)[None, :] / radius, (centres - y)[:, None] / radius
+    # Equal area at every aspect ratio: a narrow shape is also longer.
+    stretch = np.sqrt(aspect)
+    u = (np.cos(angle) * dx + np.sin(angle) * dy) * stretch
+    v = (np.cos(angle) * dy - np.sin(angle) * dx) / stretch
+    return inside(u, v)
+
+
+@functools.lru_cache(maxsize=8)
+def _pixel_centres(image_size):
+    return (np.arange(image_size) + 0.5) / image_size
+
+
+def _draw_colors(rng, recipe, count):
+    """Colours uint8 [1 + count, 3] of the background and the objects."""
+    background = recipe.background or _draw_hsv(
+        rng, _BACKGROUND_SATURATION, _BACKGROUND_VALUE
+    )
+    if recipe.identical_color:
+        objects = _draw_object_colors(rng, recipe, 1, background) * count
+    else:
+        objects = _draw_object_colors(rng, recipe, count, background)
+    return np.array([background, *objects], np.uint8)
+
+
+def _draw_object_colors(rng, recipe, count, background):
+    if recipe.palette is not None:
+        return [recipe.palette[i] for i in rng.permutation(len(recipe.palette))[:count]]
+    taken = [background]
+    for _ in range(_MAX_COLORS):
+        color = _draw_hsv(rng, _OBJECT_SATURATION, _OBJECT_VALUE)
+        distances = np.linalg.norm(np.subtract(taken, color), axis=-1)
+        if distances.min() >= recipe.min_color_distance:
+            taken.append(color)
+        if len(taken) > count:
+            return taken[1:]
+    raise ValueError(
+        f"min_color_distance={recipe.min_color_distance} is too large: no {count} "
+        f"colours found in {_MAX_COLORS} tries."
+    )
+
+
+def _draw_hsv(rng, saturation, value):
+    rgb = colorsys.hsv_to_rgb(
+        rng.uniform(), rng.uniform(*saturation), rng.uniform(*value)
+    )
+    return tuple(round(255 * channel) for channel in rgb)

@@ -1,0 +1,176 @@
+"""TensorFlow Datasets builder of the sprites data set."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from .rendering import Recipe, draw_scene
+
+# Split name -> first word of the split's seed. Numbers are part of the data:
+# never renumber them.
+SPLIT_IDS = {
+    "train": 0,
+    "validation": 1,
+    "test": 2,
+    "more_objects": 3,
+    "identical_color": 4,
+}
+
+EASY = Recipe(
+    num_objects=(2, 3),
+    more_objects=(4, 5),
+    palette=(
+        (255, 0, 0),
+        (0, 255, 0),
+        (0, 0, 255),
+        (255, 255, 0),
+        (255, 0, 255),
+        (0, 255, 255),
+    ),
+    background=(0, 0, 0),
+)
+
+HARD = Recipe(
+    num_objects=(2, 4),
+    more_objects=(5, 6),
+    shapes=("square", "disc", "triangle", "cross", "half_disc"),
+    radius=(3.5 / 32, 6.5 / 32),
+    aspect=(0.5, 1.0),
+    rotate=True,
+    margin=0.8,
+    max_hidden=0.5,
+)
+
+
+@dataclasses.dataclass(eq=False, kw_only=True)
+class SpritesConfig(tfds.core.BuilderConfig):
+    """One variant of sprites; make your own for other sizes and scenes.
+
+    TFDS files a variant under its name alone, so give each its own.
+
+    ```python
+    config = SpritesConfig(
+        name="easy_128", version="1.0.0", recipe=EASY, image_size=128
+    )
+    builder = Builder(config=config)
+    ```
+
+    Args:
+        recipe: how scenes are drawn.
+        image_size: side of the square images in pixels, at least 8.
+        seed: non-negative seed. Image i of a split depends on the recipe, the
+            size, this seed, the split's name and i, and on nothing else.
+        num_train: images of the training split.
+        num_validation: images of the validation split.
+        num_test: images of each of the three test splits.
+
+    Raises:
+        ValueError: a count, the size or the seed is out of its range.
+    """
+
+    recipe: Recipe
+    image_size: int = 32
+    seed: int = 0
+    num_train: int = 20_000
+    num_validation: int = 1_000
+    num_test: int = 1_000
+
+    def __post_init__(self):
+        least = {
+            "image_size": 8,
+            "seed": 0,
+            "num_train": 1,
+            "num_validation": 1,
+            "num_test": 1,
+        }
+        for name, minimum in least.items():
+            if getattr(self, name) < minimum:
+                raise ValueError(
+                    f"{name} must be at least {minimum}, got {getattr(self, name)}."
+                )
+
+    def num_images(self, split: str) -> int:
+        """Number of images of a split."""
+        counts = {"train": self.num_train, "validation": self.num_validation}
+        return counts.get(split, self.num_test)
+
+    def split_recipe(self, split: str) -> Recipe:
+        """The recipe of a split; only the out-of-distribution ones differ."""
+        if split == "more_objects":
+            return dataclasses.replace(
+                self.recipe, num_objects=self.recipe.more_objects
+            )
+        if split == "identical_color":
+            return dataclasses.replace(self.recipe, identical_color=True)
+        return self.recipe
+
+    def draw(self, split: str, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Draws image `index` of `split`.
+
+        Returns:
+            The image, uint8 [S, S, 3], and its labels, uint8 [S, S, 1].
+        """
+        rng = np.random.default_rng([self.seed, SPLIT_IDS[split], index])
+        return draw_scene(rng, self.split_recipe(split), self.image_size)
+
+
+_EASY_TEXT = (
+    "Two or three upright squares, discs and triangles of one size in different "
+    "ones of six saturated colours on black, with little overlap"
+)
+_HARD_TEXT = (
+    "Two to four squares, discs, triangles, crosses and half discs of random "
+    "colour, size, aspect ratio and rotation on a background of random colour, "
+    "hiding up to half of each other"
+)
+
+
+class Builder(tfds.core.GeneratorBasedBuilder):
+    """Builder of sprites: scenes of simple shapes with a label for each."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "Initial release."}
+    BUILDER_CONFIGS = [
+        SpritesConfig(name="easy", description=f"{_EASY_TEXT}; 32x32.", recipe=EASY),
+        SpritesConfig(name="hard", description=f"{_HARD_TEXT}; 32x32.", recipe=HARD),
+        SpritesConfig(
+            name="easy_64",
+            description=f"{_EASY_TEXT}; 64x64.",
+            recipe=EASY,
+            image_size=64,
+        ),
+        SpritesConfig(
+            name="hard_64",
+            description=f"{_HARD_TEXT}; 64x64.",
+            recipe=HARD,
+            image_size=64,
+        ),
+    ]
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        size = self.builder_config.image_size
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict(
+                {
+                    "image": tfds.features.Image(
+                        shape=(size, size, 3), encoding_format="png"
+                    ),
+                    "segmentation": tfds.features.Image(
+                        shape=(size, size, 1),
+                        encoding_format="png",
+                        use_colormap=True,
+                        doc="0 is the background, 1 to n the n objects, back to front.",
+                    ),
+                }
+            ),
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager):
+        del dl_manager  # Nothing is downloaded.
+        return {split: self._generate_examples(split) for split in SPLIT_IDS}
+
+    def _generate_examples(self, split: str):
+        for index in range(self.builder_config.num_images(split)):
+            image, segmentation = self.builder_config.draw(split, index)
+            yield index, {"image": image, "segmentation": segmentation}

@@ -1,0 +1,10 @@
+"""Data sets and the input pipeline.
+
+`load` gives batches by name; `get_spec` what is known about a data set. The
+TFDS builders themselves are in the `datasets` folder, imported on first use.
+"""
+
+from genesis_keras.data.pipeline import load as load
+from genesis_keras.data.registry import SPECS as SPECS
+from genesis_keras.data.registry import DatasetSpec as DatasetSpec
+from genesis_keras.data.registry import get_spec as get_spec

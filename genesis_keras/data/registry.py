@@ -1,0 +1,103 @@
+"""What the library knows about each data set before any of it is on disk."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class DatasetSpec:
+    """The facts that training and evaluation need about one data set.
+
+    Args:
+        name: "BUILDER/CONFIG", as on the command line.
+        image_size: side in pixels that images are given to the model at.
+        num_slots: number of slots K that fits its scenes, background included.
+        geco_goal: GECO's goal for the reconstruction error, in nats per pixel
+            and channel.
+        splits: names of the splits; the first is the training split.
+        size: what making it costs, for the notice before the first use.
+        citation: where the data set is described.
+        recipe: name of the settings that suit it, a key of `models.presets.RECIPES`.
+        crop: square taken from the source image before it is resized: None
+            takes the largest centred one, an integer a centred one of that
+            side, and (top, left, height, width) exactly that rectangle.
+        labelled: whether examples have a segmentation.
+        generated: whether the data is computed on this machine, so that nothing
+            is downloaded.
+    """
+
+    name: str
+    image_size: int
+    num_slots: int
+    geco_goal: float
+    splits: tuple[str, ...]
+    size: str
+    citation: str
+    recipe: str = "paper"
+    crop: int | tuple[int, int, int, int] | None = None
+    labelled: bool = True
+    generated: bool = False
+
+    @property
+    def builder(self) -> str:
+        """Name of the TFDS builder."""
+        return self.name.partition("/")[0]
+
+    @property
+    def config(self) -> str | None:
+        """Name of the builder's configuration, None if it has only one."""
+        return self.name.partition("/")[2] or None
+
+
+def _sprites(config, *, image_size, num_slots, size):
+    return DatasetSpec(
+        name=f"sprites/{config}",
+        image_size=image_size,
+        num_slots=num_slots,
+        geco_goal=0.5655,
+        splits=("train", "validation", "test", "more_objects", "identical_color"),
+        size=size,
+        citation="Drawn by genesis-keras; see datasets/sprites/README.md.",
+        recipe="fast",
+        generated=True,
+    )
+
+
+_SPECS = (
+    _sprites("easy", image_size=32, num_slots=4, size="9 MB, half a minute"),
+    _sprites("hard", image_size=32, num_slots=5, size="12 MB, half a minute"),
+    _sprites("easy_64", image_size=64, num_slots=4, size="14 MB, a minute"),
+    _sprites("hard_64", image_size=64, num_slots=5, size="20 MB, a minute"),
+)
+
+#: "BUILDER/CONFIG" -> its specification.
+SPECS: dict[str, DatasetSpec] = {spec.name: spec for spec in _SPECS}
+
+#: "BUILDER" -> the configuration meant when none is named.
+DEFAULT_CONFIGS: dict[str, str] = {"sprites": "easy"}
+
+
+def get_spec(name: str) -> DatasetSpec:
+    """Looks a data set up.
+
+    Args:
+        name: "NAME" for the default configuration, or "NAME/CONFIG".
+
+    Returns:
+        The data set's specification.
+
+    Raises:
+        ValueError: there is no such data set or configuration; the message
+            lists those that there are.
+    """
+    builder = str(name).partition("/")[0]
+    full_name = name
+    if name in DEFAULT_CONFIGS:
+        full_name = f"{name}/{DEFAULT_CONFIGS[name]}"
+    if full_name in SPECS:
+        return SPECS[full_name]
+    configs = sorted(n for n, spec in SPECS.items() if spec.builder == builder)
+    if configs:
+        raise ValueError(
+            f"Unknown configuration in dataset={name!r}. Known: {', '.join(configs)}."
+        )
+    raise ValueError(f"Unknown dataset={name!r}. Known: {', '.join(sorted(SPECS))}.")

@@ -1,0 +1,46 @@
+"""Scores as a table and as JSON."""
+
+import json
+import pathlib
+
+_COLUMNS = ("ari_fg", "msc_fg", "ari", "msc")
+_TITLES = ("ARI-FG", "MSC-FG", "ARI", "MSC")
+
+
+def markdown_table(results):
+    """Returns a Markdown table of the scores of one model.
+
+    Args:
+        results: Dict "fixed" / "flexible" -> scores as `evaluate` returns them.
+    """
+    lines = [
+        "| slots | masks | " + " | ".join(_TITLES) + " | average K | K MAE |",
+        "|---" * (len(_TITLES) + 4) + "|",
+    ]
+    for mode, scores in results.items():
+        for kind in ("masks", "object_masks"):
+            if f"{kind}/ari" not in scores:
+                continue
+            values = [f"{scores[f'{kind}/{name}']:.3f}" for name in _COLUMNS]
+            slots = [f"{scores['average_slots']:.2f}", f"{scores['slots_mae']:.2f}"]
+            lines.append(f"| {mode} | {kind} | {' | '.join(values + slots)} |")
+    fixed = results["fixed"]
+    lines += [
+        "",
+        f"ELBO {fixed['elbo']:.1f} nats per image; reconstruction error "
+        f"{fixed['error']:.1f} nats per image, {fixed['error_per_value']:.4f} per pixel "
+        f"and channel; KL {fixed['kl']:.1f} nats.",
+        f"{fixed['num_images']} images, {fixed.get('num_without_foreground', 0)} of them "
+        "without foreground and so not in ARI-FG and MSC-FG.",
+    ]
+    return "\n".join(lines)
+
+
+def write_json(path, content):
+    """Writes a dict as JSON.
+
+    Args:
+        path: The file.
+        content: What to write.
+    """
+    pathlib.Path(path).write_text(json.dumps(content, indent=2) + "\n")

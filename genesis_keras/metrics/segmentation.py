@@ -1,0 +1,281 @@
+"""Agreement of predicted segments with ground truth: ARI, MSC and slot counts.
+
+Every score is a function of one contingency table per image and is returned per
+image, so that a caller may average, group or weight as it likes. An image to which
+a score does not apply (no foreground for a foreground score, every pixel ignored)
+scores NaN: it is to be left out of a mean and counted. The Keras metrics in
+`segmentation_metrics.py` do both.
+
+Labels are small non-negative integers: 0 is the background in the ground truth and
+just another segment in a prediction. A pixel whose label is negative, on either
+side, is ignored: it leaves both the prediction and the ground truth.
+"""
+
+import tensorflow as tf
+
+
+def labels_from_masks(masks):
+    """Returns the index of the largest mask at every pixel.
+
+    Args:
+        masks: floating point tensor `[B, K, H, W, 1]`, masks or log masks.
+
+    Returns:
+        int32 tensor `[B, H, W]` of slots in `[0, K)`; the first of equal masks.
+
+    Raises:
+        ValueError: if the rank is not 5 or the masks are not floating point.
+    """
+    masks = tf.convert_to_tensor(masks)
+    if masks.shape.rank != 5 or masks.shape[-1] not in (1, None):
+        raise ValueError(
+            f"masks must have shape [B, K, H, W, 1]. Received: shape={masks.shape}"
+        )
+    if not masks.dtype.is_floating:
+        raise ValueError(
+            f"masks must be floating point. Received: dtype={masks.dtype.name}"
+        )
+    return tf.argmax(tf.squeeze(masks, -1), axis=1, output_type=tf.int32)
+
+
+def contingency_table(
+    true_labels, predicted_labels, *, num_true=None, num_predicted=None
+):
+    """Counts, in each image, the pixels shared by every pair of labels.
+
+    Args:
+        true_labels: integer tensor `[B, H, W]` or `[B, H, W, 1]`; negative: ignored.
+        predicted_labels: the same, with the same `B`, `H` and `W`.
+        num_true: int, true labels lie below it. Default: the largest label of the
+            batch plus one. XLA needs the number, since it needs static shapes.
+        num_predicted: int, the same for the predicted labels.
+
+    Returns:
+        int32 tensor `[B, num_true, num_predicted]`. Ignored pixels are in no cell.
+
+    Raises:
+        ValueError: on a bad shape, dtype or number of labels.
+        tf.errors.InvalidArgumentError: if a label is not below its number. XLA
+            drops this check and then leaves out the pixel.
+    """
+    true = _label_images(true_labels, "true_labels")  # [B, H, W]
+    predicted = _label_images(predicted_labels, "predicted_labels")
+    if not true.shape.is_compatible_with(predicted.shape):
+        raise ValueError(
+            "true_labels and predicted_labels must be images of the same size. "
+            f"Received: {true.shape} and {predicted.shape}"
+        )
+    # Without it an unknown batch size would broadcast one image over many.
+    tf.debugging.assert_equal(
+        tf.shape(true),
+        tf.shape(predicted),
+        message="true_labels and predicted_labels must have the same shape",
+    )
+    num_true = _num_labels(true, num_true, "num_true")
+    num_predicted = _num_labels(predicted, num_predicted, "num_predicted")
+
+    # Two more rows and columns: the first for ignored pixels, the last for labels
+    # out of range. This takes fewer passes over the pixels than masking them.
+    rows, columns = num_true + 2, num_predicted + 2
+    first_cell = tf.range(tf.shape(true)[0]) * (rows * columns)  # [B]
+    cell = (tf.clip_by_value(true, -1, num_true) + 1) * columns
+    cell += tf.clip_by_value(predicted, -1, num_predicted) + 1
+    cell += first_cell[:, None, None]
+    shape = tf.stack([tf.shape(true)[0], rows, columns])
+    table = tf.reshape(_histogram(cell, tf.reduce_prod(shape)), shape)
+    _check_range(table[:, -1], "true_labels must be below num_true")
+    _check_range(table[:, :, -1], "predicted_labels must be below num_predicted")
+    return table[:, 1:-1, 1:-1]
+
+
+def adjusted_rand_index(
+    true_labels,
+    predicted_labels,
+    *,
+    foreground_only=False,
+    num_true=None,
+    num_predicted=None,
+):
+    """Adjusted Rand index (ARI) of every image.
+
+    With n_tp the pixels of true segment t in predicted segment p and
+    C(n) = n (n - 1) / 2 the pairs among n pixels (Hubert and Arabie, 1985):
+
+        index = sum_tp C(n_tp),  true = sum_t C(n_t),  predicted = sum_p C(n_p)
+        expected = true * predicted / C(n)
+        ARI = (index - expected) / ((true + predicted) / 2 - expected)
+
+    1 is a perfect match up to renaming, 0 what chance gives; it may be negative.
+    One cluster on both sides, or only clusters of one pixel on both, counts 1.
+
+    Args:
+        true_labels: integer tensor `[B, H, W]` or `[B, H, W, 1]`; 0 is background,
+            negative is ignored.
+        predicted_labels: integer tensor of the same shape; negative is ignored.
+        foreground_only: bool, ARI-FG: only pixels whose true label is above 0.
+        num_true: see `contingency_table`.
+        num_predicted: see `contingency_table`.
+
+    Returns:
+        float64 tensor `[B]`; NaN for an image without a pixel to score.
+
+    Raises:
+        ValueError: see `contingency_table`.
+
+    Example:
+    >>> true = [[[0, 0, 1], [0, 2, 2]]]
+    >>> adjusted_rand_index(true, [[[1, 1, 0], [1, 2, 2]]]).numpy().tolist()
+    [1.0]
+    """
+    table = contingency_table(
+        true_labels, predicted_labels, num_true=num_true, num_predicted=num_predicted
+    )
+    if foreground_only:
+        table = table[:, 1:]
+    # At 128x128 products of pair counts overflow int32 and, by little, float64's
+    # exact integers; there float64 rounds in the sixteenth digit.
+    table = tf.cast(table, tf.float64)  # [B, T, P]
+    pixels = tf.reduce_sum(table, axis=(1, 2))  # [B]
+    index = tf.reduce_sum(_pairs(table), axis=(1, 2))
+    true = tf.reduce_sum(_pairs(tf.reduce_sum(table, axis=2)), axis=1)
+    predicted = tf.reduce_sum(_pairs(tf.reduce_sum(table, axis=1)), axis=1)
+    every = _pairs(pixels)
+
+    expected = tf.math.divide_no_nan(true * predicted, every)
+    score = tf.math.divide_no_nan(index - expected, (true + predicted) / 2.0 - expected)
+    # 0 / 0: every pair is together on both sides, or none is. Pair counts are
+    # exact in float64, so the comparison is too.
+    trivial = (true == predicted) & ((true == every) | (true == 0.0))
+    score = tf.where(trivial, tf.ones_like(score), score)
+    return _nan_unless(pixels > 0.0, score)
+
+
+def segmentation_covering(
+    true_labels,
+    predicted_labels,
+    *,
+    foreground_only=False,
+    num_true=None,
+    num_predicted=None,
+):
+    """Mean segmentation covering (MSC) of every image.
+
+    The best overlap of each true segment with any predicted one, averaged with
+    equal weights over the T true segments of the image (Engelcke et al., GENESIS):
+
+        MSC = 1 / T sum_t max_p |t and p| / |t or p|
+
+    Args:
+        true_labels: integer tensor `[B, H, W]` or `[B, H, W, 1]`; 0 is background,
+            negative is ignored.
+        predicted_labels: integer tensor of the same shape; negative is ignored.
+        foreground_only: bool, MSC-FG: the mean is over segments above 0. Predicted
+            segments keep their pixels on the background, which lower the overlap.
+        num_true: see `contingency_table`.
+        num_predicted: see `contingency_table`.
+
+    Returns:
+        float64 tensor `[B]` in `[0, 1]`; NaN for an image without a true segment.
+
+    Raises:
+        ValueError: see `contingency_table`.
+    """
+    table = contingency_table(
+        true_labels, predicted_labels, num_true=num_true, num_predicted=num_predicted
+    )
+    shared = tf.cast(table, tf.float64)  # [B, T, P]
+    true_area = tf.reduce_sum(shared, axis=2, keepdims=True)  # [B, T, 1]
+    predicted_area = tf.reduce_sum(shared, axis=1, keepdims=True)  # [B, 1, P]
+    overlap = tf.math.divide_no_nan(shared, true_area + predicted_area - shared)
+    best = tf.reduce_max(overlap, axis=2)  # [B, T]; 0 where a segment is absent
+    present = tf.cast(true_area[..., 0] > 0.0, tf.float64)
+    if foreground_only:
+        best, present = best[:, 1:], present[:, 1:]
+    segments = tf.reduce_sum(present, axis=1)  # [B]
+    score = tf.math.divide_no_nan(tf.reduce_sum(best, axis=1), segments)
+    return _nan_unless(segments > 0.0, score)
+
+
+def slot_count_error(num_slots, true_labels, *, num_true=None):
+    """Absolute error of the number of slots; its mean over images is the MAE.
+
+    The ideal number is the foreground objects of the image plus one for the
+    background (GENESIS-V2, Table 2).
+
+    Args:
+        num_slots: integer tensor `[B]`, the slots used in each image.
+        true_labels: integer tensor `[B, H, W]` or `[B, H, W, 1]`; every label above
+            0 that occurs is one object, negative is ignored.
+        num_true: see `contingency_table`.
+
+    Returns:
+        float64 tensor `[B]`.
+
+    Raises:
+        ValueError: on a bad shape or dtype.
+    """
+    num_slots = tf.convert_to_tensor(num_slots)
+    if num_slots.shape.rank != 1 or not num_slots.dtype.is_integer:
+        raise ValueError(
+            "num_slots must be integers of shape [B]. "
+            f"Received: shape={num_slots.shape}, dtype={num_slots.dtype.name}"
+        )
+    labels = tf.convert_to_tensor(true_labels)
+    table = contingency_table(
+        labels, tf.zeros_like(labels), num_true=num_true, num_predicted=1
+    )
+    objects = tf.math.count_nonzero(table[:, 1:, 0], axis=1, dtype=tf.int32)  # [B]
+    tf.debugging.assert_equal(
+        tf.shape(num_slots), tf.shape(objects), message="num_slots must be [B]"
+    )
+    error = tf.abs(tf.cast(num_slots, tf.int32) - (objects + 1))
+    return tf.cast(error, tf.float64)
+
+
+def _label_images(labels, argument):
+    """Checks labels and returns them as int32 `[B, H, W]`."""
+    labels = tf.convert_to_tensor(labels)
+    if not labels.dtype.is_integer:
+        raise ValueError(
+            f"{argument} must be integers. Received: dtype={labels.dtype.name}"
+        )
+    if labels.shape.rank == 4 and labels.shape[-1] in (1, None):
+        labels = tf.squeeze(labels, -1)
+    if labels.shape.rank != 3:
+        raise ValueError(
+            f"{argument} must have shape [B, H, W] or [B, H, W, 1]. "
+            f"Received: shape={labels.shape}"
+        )
+    return tf.cast(labels, tf.int32)
+
+
+def _num_labels(labels, number, argument):
+    """Returns `number`, checked, or the largest label plus one when it is None."""
+    if number is None:
+        return tf.maximum(tf.reduce_max(labels) + 1, 1)
+    if not isinstance(number, int) or number < 1:
+        raise ValueError(f"{argument} must be a positive int. Received: {number!r}")
+    return number
+
+
+def _histogram(cells, size):
+    """Returns how often each of `range(size)` is in `cells`, int32 `[size]`."""
+    cells = tf.reshape(cells, [-1])
+    if tf.config.list_logical_devices("GPU"):
+        # There a bincount is refused when deterministic operations are asked for.
+        return tf.math.unsorted_segment_sum(tf.ones_like(cells), cells, size)
+    # Five times faster on CPU; tf.math.bincount adds passes to find the range.
+    no_weights = tf.zeros([0], tf.int32)
+    return tf.raw_ops.DenseBincount(input=cells, size=size, weights=no_weights)
+
+
+def _check_range(counts, message):
+    tf.debugging.assert_equal(tf.reduce_sum(counts), 0, message=message)
+
+
+def _pairs(count):
+    return count * (count - 1.0) / 2.0
+
+
+def _nan_unless(condition, score):
+    return tf.where(condition, score, tf.constant(float("nan"), score.dtype))

@@ -1,0 +1,1 @@
+"""Training runs: settings, optimiser, callbacks, checkpoints, summaries."""

@@ -1,0 +1,141 @@
+"""What happens around the training steps: GECO, guard, summaries, checkpoints."""
+
+import math
+import time
+
+import keras
+import numpy as np
+
+from genesis_keras.objectives.geco import GecoSettings
+
+MAX_LOSS = 1e8
+
+
+class DivergedError(RuntimeError):
+    """The run has diverged; the last good checkpoint is kept."""
+
+
+class GECO(keras.callbacks.Callback):
+    """Attaches GECO to a model for a `fit` and logs its state.
+
+    The update itself is part of the compiled training step. A model whose GECO has
+    already run (a loaded checkpoint) goes on from its state.
+
+    Args:
+        goal: C in nats per pixel and channel.
+        step_size: eta at 64x64; for side H it is `step_size * 64^2 / H^2`.
+        speedup: Factor on eta while the goal is met.
+        initial_beta: beta before the first step.
+        momentum: alpha of the moving average of the error.
+
+    Example:
+        >>> model.fit(images, callbacks=[GECO(goal=0.5655)])
+    """
+
+    def __init__(
+        self,
+        goal=0.5655,
+        step_size=1e-5,
+        speedup=10.0,
+        initial_beta=1.0,
+        momentum=0.99,
+    ):
+        super().__init__()
+        self.goal = goal
+        self.step_size = step_size
+        self.speedup = speedup
+        self.initial_beta = initial_beta
+        self.momentum = momentum
+
+    def set_model(self, model):
+        super().set_model(model)
+        settings = GecoSettings(
+            goal=self.goal * model.image_size**2 * 3,
+            step_size=self.step_size * 64**2 / model.image_size**2,
+            momentum=self.momentum,
+            speedup=self.speedup,
+            initial_beta=self.initial_beta,
+        )
+        if settings != model.geco.settings:
+            model.geco.attach(settings)
+            model.train_function = None  # the settings are constants of its graph
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Adds the state after the step to the logs."""
+        if logs is not None:
+            values = self.model.image_size**2 * 3
+            logs["geco_error_ema"] = float(self.model.geco.error_ema) / values
+            logs["geco_goal"] = self.goal
+
+
+class Throughput(keras.callbacks.Callback):
+    """Adds `images_per_second`, measured since the last reset, to the logs.
+
+    Args:
+        batch_size: Images in a step.
+        every: Steps between resets; also of the model's metrics, so that what is
+            shown is the mean of recent steps.
+    """
+
+    def __init__(self, batch_size, every):
+        super().__init__()
+        self.batch_size = batch_size
+        self.every = every
+        self.seconds = 0.0
+        self.steps = 0
+
+    def on_train_batch_begin(self, batch, logs=None):
+        """Starts the clock and, every so many steps, the means anew."""
+        if self.steps == self.every:
+            self.model.reset_metrics()
+            self.seconds, self.steps = 0.0, 0
+        self.start = time.perf_counter()
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Adds the rate to the logs; the first step of all, a compilation, not."""
+        self.steps += 1
+        if batch:
+            self.seconds += time.perf_counter() - self.start
+        if logs is not None and self.seconds:
+            counted = self.steps - (batch < self.every)
+            logs["images_per_second"] = self.batch_size * counted / self.seconds
+
+
+class DivergenceGuard(keras.callbacks.Callback):
+    """Stops a run whose loss is not finite or beyond 1e8, with a clear error."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Checks the loss.
+
+        Raises:
+            DivergedError: The run has diverged.
+        """
+        for name in ("loss", "elbo"):
+            value = logs[name]
+            if not math.isfinite(value) or abs(value) > MAX_LOSS:
+                step = int(self.model.optimizer.iterations)
+                raise DivergedError(
+                    f"the run diverged by step {step}: {name}={value:g}; the last "
+                    "good checkpoint is kept (a lower --learning_rate may help)"
+                )
+
+
+class Every(keras.callbacks.Callback):
+    """Calls functions of (step, logs) every so many steps and after the last.
+
+    Args:
+        actions: List of (interval, function).
+        last_step: The step at which the run ends.
+    """
+
+    def __init__(self, actions, last_step):
+        super().__init__()
+        self.actions = actions
+        self.last_step = last_step
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Runs what is due; `step` counts over resumed runs."""
+        step = int(self.model.optimizer.iterations)
+        for interval, action in self.actions:
+            if step % interval == 0 or step == self.last_step:
+                action(step, dict(logs))

@@ -1,0 +1,131 @@
+"""The settings of a run: one dataclass, from which the flags are made too."""
+
+import dataclasses
+import json
+import pathlib
+
+from genesis_keras.data.registry import get_spec
+from genesis_keras.models.presets import RECIPES
+
+CONFIG_FILE = "config.json"
+
+
+def _setting(default, help_text):
+    return dataclasses.field(default=default, metadata={"help": help_text})
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides what a run computes; `resolve` makes one.
+
+    Raises:
+        ValueError: A value is out of range, or the data set is not known.
+    """
+
+    model: str = _setting("genesis_v2", "Name of the model.")
+    dataset: str = _setting("sprites", "Name of the data set, NAME or NAME/CONFIG.")
+    recipe: str = _setting("", "paper or fast; by default what suits the data set.")
+    seed: int = _setting(0, "Seed of weights, draws and data order.")
+    steps: int = _setting(500_000, "Training steps in all, those resumed included.")
+    batch_size: int = _setting(32, "Images in a step, over all devices.")
+    image_size: int = _setting(64, "Side of the images, a power of two >= 32.")
+    num_slots: int = _setting(7, "K, slots in training.")
+    feature_dim: int = _setting(64, "Channels and latent size, a multiple of 8.")
+    kernel: str = _setting("gaussian", "gaussian, laplacian or epanechnikov.")
+    semi_convolution: bool = _setting(True, "Add coordinates to the embeddings.")
+    autoregressive_prior: bool = _setting(True, "Prior of a slot sees earlier slots.")
+    mask_consistency: bool = _setting(False, "Add the mask loss of Eq. 7.")
+    hard_masks: bool = _setting(False, "Each pixel in one slot only.")
+    mask_normalization: str = _setting(
+        "stick_breaking", "stick_breaking, or softmax over the selected seeds."
+    )
+    pixel_scale: float = _setting(0.7, "sigma_x of the pixel likelihood.")
+    posterior_scale_bias: float = _setting(0.0, "Initial bias of the raw scale.")
+    log_sigma_rate: float = _setting(1.0, "Relative learning rate of log_sigma.")
+    learning_rate: float = _setting(1e-4, "Adam's rate, after the warm-up.")
+    warmup_steps: int = _setting(0, "Steps over which the rate rises from 0.")
+    decay_steps: int = _setting(0, "Steps of cosine decay to 1/50; 0: constant.")
+    geco_goal: float = _setting(0.5655, "C, nats per pixel and channel.")
+    geco_step_size: float = _setting(1e-5, "eta at 64x64, per nat; scaled by size.")
+    geco_speedup: float = _setting(10.0, "Factor on eta while the goal is met.")
+    geco_initial_beta: float = _setting(1.0, "beta before the first step.")
+    data_dir: str = _setting("", "Folder of the data; TFDS's default if empty.")
+    summary_every: int = _setting(100, "Steps between scalar summaries.")
+    picture_every: int = _setting(500, "Steps between pictures and validations.")
+    checkpoint_every: int = _setting(500, "Steps between checkpoints.")
+    jit_compile: str = _setting("auto", "auto (XLA off on CPU, on on GPU), on, off.")
+
+    def __post_init__(self):
+        get_spec(self.dataset)
+        positive = (
+            "steps batch_size image_size num_slots feature_dim learning_rate "
+            "pixel_scale log_sigma_rate geco_step_size geco_speedup "
+            "geco_initial_beta summary_every picture_every checkpoint_every"
+        )
+        for name in positive.split():
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive; got {getattr(self, name)}")
+        for name in ("seed", "warmup_steps", "decay_steps"):
+            if getattr(self, name) < 0:
+                raise ValueError(
+                    f"{name} must not be negative; got {getattr(self, name)}"
+                )
+        if self.jit_compile not in ("auto", "on", "off"):
+            raise ValueError(
+                f"jit_compile must be auto, on or off; got {self.jit_compile!r}"
+            )
+
+    def save(self, workdir):
+        """Writes the settings to `workdir/config.json`."""
+        text = json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+        (pathlib.Path(workdir) / CONFIG_FILE).write_text(text)
+
+    @classmethod
+    def load(cls, workdir):
+        """Reads the settings of the run in `workdir`.
+
+        Args:
+            workdir: Folder of a run.
+
+        Raises:
+            ValueError: There is no run, or its file is damaged.
+        """
+        path = pathlib.Path(workdir) / CONFIG_FILE
+        try:
+            return cls(**json.loads(path.read_text()))
+        except FileNotFoundError as error:
+            raise ValueError(
+                f"workdir={str(workdir)!r} holds no run: it has no {CONFIG_FILE}"
+            ) from error
+        except (TypeError, json.JSONDecodeError) as error:
+            raise ValueError(f"{str(path)!r} is damaged: {error}") from error
+
+
+def resolve(overrides):
+    """Returns the settings of a run: defaults < recipe < data set < overrides.
+
+    Args:
+        overrides: Dict of the settings that the user chose.
+
+    Raises:
+        ValueError: An unknown setting, recipe or data set, or a value out of range.
+    """
+    names = {field.name for field in dataclasses.fields(RunConfig)}
+    if unknown := overrides.keys() - names:
+        raise ValueError(f"unknown settings {sorted(unknown)}")
+    spec = get_spec(overrides.get("dataset", RunConfig.dataset))
+    recipe = overrides.get("recipe") or spec.recipe
+    if recipe not in RECIPES:
+        raise ValueError(f"recipe must be one of {sorted(RECIPES)}; got {recipe!r}")
+    return RunConfig(
+        **{
+            "image_size": spec.image_size,
+            "num_slots": spec.num_slots,
+            "geco_goal": spec.geco_goal,
+            **RECIPES[recipe].settings,
+            **RECIPES[recipe].dataset_settings.get(spec.name, {}),
+            **overrides,
+            "dataset": spec.name,
+            "recipe": recipe,
+        }
+    )

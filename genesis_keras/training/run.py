@@ -1,0 +1,166 @@
+"""A training run: data, model, callbacks and checkpoints from one `RunConfig`."""
+
+import dataclasses
+import pathlib
+
+import keras
+import tensorflow as tf
+
+from genesis_keras.data.pipeline import load
+from genesis_keras.models.genesis_v2 import GenesisV2
+from genesis_keras.training.callbacks import (
+    GECO,
+    DivergenceGuard,
+    Every,
+    Throughput,
+)
+from genesis_keras.training.checkpoints import CheckpointStore, save_model
+from genesis_keras.training.config import CONFIG_FILE, RunConfig
+from genesis_keras.training.optimizers import make_optimizer
+from genesis_keras.training.summaries import Pictures, Scalars
+
+MODELS = {"genesis_v2": GenesisV2}
+MODEL_FILE = "model.keras"
+_JIT = {"auto": "auto", "on": True, "off": False}
+_NUM_PICTURES = 8
+
+
+def train(config, workdir, resume=False, validate=None):
+    """Trains a model and leaves it in `workdir`.
+
+    The folder receives `config.json`, `checkpoints/`, TensorBoard events,
+    `pictures/` and at the end `model.keras`.
+
+    Args:
+        config: A `RunConfig`.
+        workdir: Folder of the run.
+        resume: Continue from the newest checkpoint there; without one, start.
+        validate: Function (model) -> dict of scores, called with every picture.
+
+    Returns:
+        The trained model.
+
+    Raises:
+        ValueError: The folder holds a run and `resume` is False, or another run.
+        DivergedError: The loss is no longer finite; checkpoints are kept.
+        OSError: The folder cannot be written.
+    """
+    workdir = pathlib.Path(workdir)
+    _claim(workdir, config, resume)
+    keras.utils.set_random_seed(config.seed)
+    store = CheckpointStore(workdir / "checkpoints")
+    restored = store.restore() if resume else None
+    model, step = restored or (build_model(config), 0)
+    if step:
+        print(f"resuming {workdir} at step {step}", flush=True)
+    if step < config.steps:
+        _fit(model, config, workdir, store, step, validate)
+    save_model(model, workdir / MODEL_FILE)
+    return model
+
+
+def build_model(config):
+    """Returns an untrained, compiled model.
+
+    Args:
+        config: A `RunConfig`.
+
+    Raises:
+        ValueError: An unknown model, or settings that do not fit it.
+    """
+    if config.model not in MODELS:
+        raise ValueError(f"model must be one of {sorted(MODELS)}; got {config.model!r}")
+    model_class = MODELS[config.model]
+    settings = dataclasses.asdict(config)
+    # Settings of the run that have the name of an argument of the model are its.
+    names = model_class.__init__.__code__.co_varnames
+    model = model_class(**{k: v for k, v in settings.items() if k in names})
+    model.compile(
+        make_optimizer(config.learning_rate, config.warmup_steps, config.decay_steps),
+        jit_compile=_JIT[config.jit_compile],
+    )
+    return model
+
+
+def _claim(workdir, config, resume):
+    """Makes the folder this run's, or refuses it."""
+    if (workdir / CONFIG_FILE).exists():
+        if not resume:
+            raise ValueError(
+                f"workdir={str(workdir)!r} holds a run already: pass --resume to "
+                "continue it, or another --workdir"
+            )
+        before = RunConfig.load(workdir)
+        _check_same_model(before, config, workdir)
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        config.save(workdir)
+    except OSError as error:
+        raise OSError(f"cannot write workdir={str(workdir)!r}: {error}") from error
+
+
+def _check_same_model(before, config, workdir):
+    free = {"steps", "data_dir", "summary_every", "picture_every", "checkpoint_every"}
+    changed = [
+        f"{name}={getattr(before, name)!r} became {getattr(config, name)!r}"
+        for name in dataclasses.asdict(config)
+        if name not in free and getattr(before, name) != getattr(config, name)
+    ]
+    if changed:
+        raise ValueError(
+            f"cannot resume {str(workdir)!r} with other settings: {', '.join(changed)}"
+        )
+
+
+def _fit(model, config, workdir, store, step, validate):
+    dataset = load(
+        config.dataset,
+        "train",
+        batch_size=config.batch_size,
+        image_size=config.image_size,
+        shuffle=True,
+        repeat=True,
+        seed=config.seed,
+        start_step=step,
+        data_dir=config.data_dir or None,
+    )
+    examples = load(
+        config.dataset,
+        "validation",
+        batch_size=_NUM_PICTURES,
+        image_size=config.image_size,
+        num_examples=_NUM_PICTURES,
+        data_dir=config.data_dir or None,
+    )
+    writer = tf.summary.create_file_writer(str(workdir / "tensorboard"))
+    scalars = Scalars(writer)
+    pictures = Pictures(model, next(iter(examples)), workdir / "pictures", writer)
+    actions = [
+        (config.summary_every, scalars.write),
+        (config.picture_every, lambda step, logs: pictures.write(step)),
+        (config.checkpoint_every, lambda step, logs: store.save(model, step)),
+    ]
+    if validate is not None:
+        actions.append(
+            (
+                config.picture_every,
+                lambda step, logs: scalars.write_scores(step, validate(model)),
+            )
+        )
+    model.fit(
+        dataset,
+        steps_per_epoch=config.steps - step,
+        shuffle=False,
+        callbacks=[
+            GECO(
+                config.geco_goal,
+                config.geco_step_size,
+                config.geco_speedup,
+                config.geco_initial_beta,
+            ),
+            DivergenceGuard(),
+            Throughput(config.batch_size, config.summary_every),
+            Every(actions, config.steps),
+        ],
+    )
+    writer.close()

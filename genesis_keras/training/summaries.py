@@ -1,0 +1,69 @@
+"""What a run shows: TensorBoard scalars and pictures, and the pictures as PNG."""
+
+import numpy as np
+import tensorflow as tf
+
+from genesis_keras.visualization import image_grid, save_png, segmentation_panel
+
+_NUM_SAMPLES = 16
+
+
+class Scalars:
+    """Writes scalars to TensorBoard and scores to the terminal.
+
+    Args:
+        writer: A `tf.summary` file writer.
+    """
+
+    def __init__(self, writer):
+        self.writer = writer
+
+    def write(self, step, logs):
+        """Writes the logs of a step under `train/`."""
+        self._write("train", step, logs)
+
+    def write_scores(self, step, scores):
+        """Writes scores under `validation/` and prints them."""
+        self._write("validation", step, scores)
+        line = "  ".join(f"{name} {value:.3f}" for name, value in scores.items())
+        print(f"\nstep {step}: {line}", flush=True)
+
+    def _write(self, group, step, values):
+        with self.writer.as_default(step=step):
+            for name, value in values.items():
+                tf.summary.scalar(f"{group}/{name}", value)
+
+
+class Pictures:
+    """Draws the same images and samples every time, so that steps can be compared.
+
+    Args:
+        model: The model; it is called with fixed draws of its own.
+        batch: Dict with "image" and, where there are labels, "segmentation".
+        folder: Where the PNG files go.
+        writer: A `tf.summary` file writer.
+    """
+
+    def __init__(self, model, batch, folder, writer):
+        self.model = model
+        self.batch = batch
+        self.folder = folder
+        self.writer = writer
+
+    def write(self, step):
+        """Writes `panel_STEP.png` and `samples_STEP.png`, and both to TensorBoard."""
+        images, labels = self.batch["image"], self.batch.get("segmentation")
+        draws = self.model.fixed_draws(images.shape[0], seed=0)
+        outputs = self.model(images, **draws)
+        outputs = {name: value.numpy() for name, value in outputs.items()}
+        panel = segmentation_panel(
+            images.numpy(), outputs, None if labels is None else labels.numpy()
+        )
+        noise = self.model.fixed_draws(_NUM_SAMPLES, seed=1)["noise"]
+        samples = self.model.sample(_NUM_SAMPLES, noise=noise)["reconstruction"]
+        pictures = {"panel": panel, "samples": image_grid(samples.numpy(), columns=8)}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self.writer.as_default(step=step):
+            for name, picture in pictures.items():
+                save_png(self.folder / f"{name}_{step:08}.png", picture)
+                tf.summary.image(name, picture[None].astype(np.uint8))

@@ -1,0 +1,47 @@
+"""Tiny models and images that many tests share."""
+
+import os
+import pathlib
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import pytest
+
+FIXTURES = pathlib.Path(__file__).parent / "fixtures"
+
+
+@pytest.fixture
+def fixtures():
+    """Folder of the golden recordings."""
+    return FIXTURES
+
+
+@pytest.fixture
+def images():
+    """Four random images, `[4, 32, 32, 3]` in [0, 1]."""
+    rng = np.random.default_rng(0)
+    return rng.uniform(size=[4, 32, 32, 3]).astype("float32")
+
+
+@pytest.fixture
+def make_model():
+    """Function that makes a small GENESIS-V2 whose zero weights were perturbed."""
+    from genesis_keras import GenesisV2
+
+    def make(perturb=True, **settings):
+        keras.utils.set_random_seed(0)
+        settings = {
+            "image_size": 32,
+            "num_slots": 4,
+            "feature_dim": 8,
+            "seed": 0,
+            **settings,
+        }
+        model = GenesisV2(**settings)
+        if perturb and model.semi_convolution:
+            model.embedding_head.gate.assign(0.3)
+        return model
+
+    return make

@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from genesis_keras.objectives.elbo import elbo, weighted_loss
+from genesis_keras.objectives.geco import GecoSettings, GecoState, geco_update
+from genesis_keras.objectives.mask_consistency import mask_consistency
+
+
+def outputs():
+    return {
+        "reconstruction_error": tf.constant([10.0, 20.0]),
+        "kl_latents": tf.constant([[1.0, 2.0], [3.0, 4.0]]),
+        "kl_masks": tf.constant([5.0, 7.0]),
+    }
+
+
+def test_loss_weighs_both_kl_terms():
+    assert float(weighted_loss(outputs(), 0.5)) == 15.0 + 0.5 * (8.0 + 14.0) / 2
+
+
+def test_elbo_leaves_the_mask_term_out():
+    np.testing.assert_array_equal(elbo(outputs()), [-13.0, -27.0])
+
+
+def test_geco_by_hand():
+    settings = GecoSettings(goal=100.0, step_size=0.01, speedup=10.0)
+    beta, ema = geco_update(
+        tf.constant(2.0), tf.constant(0.0), tf.constant(True), tf.constant(150.0), settings
+    )
+    assert float(ema) == 150.0  # the first average is the first error
+    np.testing.assert_allclose(beta, 2.0 * np.exp(0.01 * (100 - 150)), rtol=1e-6)
+    beta, ema = geco_update(
+        tf.constant(2.0), tf.constant(90.0), tf.constant(False), tf.constant(50.0), settings
+    )
+    np.testing.assert_allclose(ema, 0.99 * 90 + 0.01 * 50, rtol=1e-6)
+    speedy = 2.0 * np.exp(10 * 0.01 * (100 - ema))  # the goal is met: ten times faster
+    np.testing.assert_allclose(beta, speedy, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("error", "limit"), [(1e9, 1e-10), (-1e9, 1e10)])
+def test_geco_clamps_beta(error, limit):
+    beta, _ = geco_update(
+        tf.constant(1.0),
+        tf.constant(0.0),
+        tf.constant(True),
+        tf.constant(error),
+        GecoSettings(goal=0.0),
+    )
+    np.testing.assert_allclose(beta, limit, rtol=1e-6)
+
+
+def test_no_gradient_flows_through_geco():
+    error = tf.constant(3.0)
+    with tf.GradientTape() as tape:
+        tape.watch(error)
+        beta, ema = geco_update(
+            tf.constant(1.0), tf.constant(1.0), tf.constant(False), error, GecoSettings(1.0)
+        )
+    assert tape.gradient([beta, ema], error) is None
+
+
+def test_state_goes_on_where_it_was():
+    state = GecoState()
+    state.attach(GecoSettings(goal=1.0, initial_beta=0.1))
+    np.testing.assert_allclose(state.beta, 0.1)
+    state.update(tf.constant(5.0))
+    before = float(state.beta)
+    state.attach(GecoSettings(goal=1.0, initial_beta=0.1))
+    assert float(state.beta) == before != 0.1
+
+
+def test_state_without_settings_keeps_beta():
+    state = GecoState()
+    state.update(tf.constant(5.0))
+    assert float(state.beta) == 1.0 and int(state.num_updates) == 0
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"step_size": 0.0}, {"momentum": 1.0}, {"speedup": -1.0}, {"initial_beta": 0.0}],
+)
+def test_bad_geco_settings_are_named(bad):
+    (name, value) = next(iter(bad.items()))
+    with pytest.raises(ValueError, match=rf"{name}.*{value}"):
+        GecoSettings(goal=1.0, **bad)
+
+
+def test_mask_consistency_stops_gradients_through_object_masks():
+    logits = tf.random.stateless_normal([2, 3, 4, 4, 1], [1, 2])
+    others = tf.random.stateless_normal([2, 3, 4, 4, 1], [3, 4])
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([logits, others])
+        log_masks, log_object_masks = (
+            tf.nn.log_softmax(x, axis=1) for x in (logits, others)
+        )
+        kl = mask_consistency(log_masks, log_object_masks)
+    assert kl.shape == [2] and np.all(kl > 0)
+    assert tape.gradient(kl, others) is None
+    assert np.abs(tape.gradient(kl, logits)).max() > 0.01
+    np.testing.assert_allclose(mask_consistency(log_masks, log_masks), 0.0, atol=1e-4)

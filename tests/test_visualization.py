@@ -1,0 +1,191 @@
+"""Pictures: their size, and the colours of pixels that are known."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from genesis_keras import visualization
+from genesis_keras.visualization import (
+    BACKGROUND,
+    IGNORED,
+    PALETTE,
+    colour_labels,
+    image_grid,
+    save_png,
+    segmentation_panel,
+)
+
+SIZE, SCALE, SLOTS = 8, 4, 3
+CELL = SIZE * SCALE + 2  # and its separator
+
+
+def outputs_for(labels, colours):
+    """Outputs of a perfect model: a hard mask and one flat colour for each slot."""
+    masks = np.moveaxis(np.eye(SLOTS)[labels], -1, 1)[..., None]
+    with np.errstate(divide="ignore"):
+        log_masks = np.log(masks)
+    components = np.broadcast_to(
+        np.asarray(colours)[None, :, None, None], (*masks.shape[:-1], 3)
+    )
+    return {
+        "reconstruction": (masks * components).sum(axis=1),
+        "components": components,
+        "log_masks": log_masks,
+        "log_object_masks": log_masks[:, ::-1],  # differ from the attention masks
+    }
+
+
+@pytest.fixture
+def scene():
+    labels = np.zeros((2, SIZE, SIZE), int)
+    labels[0, :, 4:], labels[1, 4:] = 1, 2
+    colours = [(0.0, 0.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.2, 1.0)]
+    outputs = outputs_for(labels, colours)
+    return outputs["reconstruction"], outputs, labels
+
+
+def cell(panel, row, column, rows=2):
+    """The pixels of one cell of a picture that ends with so many rows of them."""
+    top, left = panel.shape[0] - (rows - row) * CELL, 2 + column * CELL
+    return panel[top : top + CELL - 2, left : left + CELL - 2]
+
+
+def test_palette_has_distinct_colours():
+    colours = np.concatenate([PALETTE, [BACKGROUND, IGNORED]]).astype(int)
+    assert len(PALETTE) >= 16
+    distance = np.linalg.norm(colours[:, None] - colours[None], axis=-1)
+    assert distance[~np.eye(len(colours), dtype=bool)].min() > 40
+
+
+def test_colour_labels_are_stable():
+    labels = np.array([[0, 1], [-1, len(PALETTE) + 2]])
+    colours = colour_labels(labels)
+    assert colours.shape == (2, 2, 3) and colours.dtype == np.uint8
+    expected = [[BACKGROUND, PALETTE[1]], [IGNORED, PALETTE[2]]]
+    np.testing.assert_array_equal(colours, expected)
+    slots = colour_labels(labels.astype(np.int8), zero_is_background=False)
+    np.testing.assert_array_equal(slots[0], PALETTE[:2])
+    with pytest.raises(ValueError, match="labels must be integers.*float64"):
+        colour_labels(labels / 2)
+
+
+@pytest.mark.parametrize("with_truth", [False, True])
+def test_panel_has_a_row_an_image_and_a_column_a_picture(scene, with_truth):
+    images, outputs, labels = scene
+    truth = labels[..., None] if with_truth else None
+    panel = segmentation_panel(images, outputs, truth, scale=SCALE)
+    columns = 4 + with_truth + SLOTS
+    assert panel.dtype == np.uint8
+    assert panel.shape[1:] == (2 + columns * CELL, 3)
+    one = segmentation_panel(images, outputs, truth, max_images=1, scale=SCALE)
+    assert panel.shape[0] - one.shape[0] == CELL
+    # The scale by default makes a cell 96 pixels wide.
+    wide = segmentation_panel(images, outputs, truth)
+    assert wide.shape[1] == 2 + columns * 98
+
+
+def test_panel_shows_known_colours(scene):
+    images, outputs, labels = scene
+    panel = segmentation_panel(images, outputs, labels, scale=SCALE)
+    left, right = (slice(None), slice(0, 16)), (slice(None), slice(16, 32))
+    assert (cell(panel, 0, 0)[right] == (255, 0, 0)).all()  # input
+    assert (cell(panel, 0, 1)[left] == BACKGROUND).all()  # ground truth
+    assert (cell(panel, 0, 1)[right] == PALETTE[1]).all()
+    assert (cell(panel, 1, 2)[16:] == (0, 51, 255)).all()  # reconstruction
+    assert (cell(panel, 0, 3)[left] == PALETTE[0]).all()  # attention masks
+    assert (cell(panel, 1, 3)[16:] == PALETTE[2]).all()
+    assert (cell(panel, 0, 4)[left] == PALETTE[2]).all()  # object masks, reversed
+    assert (cell(panel, 0, 4)[right] == PALETTE[1]).all()
+    slot = cell(panel, 0, 6)
+    assert (slot[right] == (255, 0, 0)).all()  # slot 1 where its object mask is one
+    assert set(slot[left].ravel()) == {225, 255}  # elsewhere the checkerboard
+    bars = panel[: panel.shape[0] - 2 * CELL]
+    for k in range(SLOTS):
+        assert (bars == PALETTE[k]).all(-1).any(axis=0)[2 + (5 + k) * CELL]
+
+
+def test_panel_mixes_half_transparent_slots_and_leaves_out_unused_ones(scene):
+    images, outputs, _ = scene
+    outputs["log_object_masks"] = np.full((2, SLOTS, SIZE, SIZE, 1), np.log(0.5))
+    outputs["num_slots"] = np.array([3, 2])
+    panel = segmentation_panel(images, outputs, scale=SCALE)
+    half = np.unique(cell(panel, 0, 5).reshape(-1, 3), axis=0)
+    assert half.tolist() == [[240, 112, 112], [255, 128, 128]]
+    assert (cell(panel, 1, 6) == IGNORED).all()
+    assert not (cell(panel, 0, 6) == IGNORED).all()
+    first = segmentation_panel(images, outputs, scale=SCALE, max_images=1)
+    np.testing.assert_array_equal(cell(first, 0, 6, rows=1), cell(panel, 0, 6))
+
+
+def test_titles_are_drawn_and_fit(scene):
+    images, outputs, _ = scene
+    for scale in (1, SCALE, 12):
+        panel = segmentation_panel(images, outputs, scale=scale)
+        header = panel[: panel.shape[0] - 2 * (SIZE * scale + 2) - 6]
+        assert (header < 128).any()
+    for title in ("reconstruction", "attention masks"):
+        text, font = visualization._fit(title, 64)
+        assert max(font.getlength(line) for line in text.split("\n")) <= 64
+
+
+def test_images_may_be_bytes_and_are_clipped():
+    images = np.array([-1.0, 0.5, 2.0, np.nan]).reshape(4, 1, 1, 1).repeat(3, axis=3)
+    grid = image_grid(images, columns=4, scale=1)
+    assert grid.shape == (5, 14, 3)
+    assert grid[2, [2, 5, 8, 11], 0].tolist() == [0, 128, 255, 0]
+    as_bytes = np.array([0, 128, 255, 0], np.uint8).reshape(4, 1, 1, 1).repeat(3, 3)
+    np.testing.assert_array_equal(image_grid(as_bytes, 4, 1), grid)
+
+
+def test_image_grid_fills_rows_and_leaves_the_rest_white():
+    images = np.zeros((5, SIZE, SIZE, 3))
+    images[3] = 1 / 3
+    grid = image_grid(images, scale=SCALE)
+    assert grid.shape == (2 + 2 * CELL, 2 + 3 * CELL, 3)
+    assert (cell(grid, 1, 0) == 85).all() and (cell(grid, 1, 1) == 0).all()
+    assert (cell(grid, 1, 2) == 255).all()
+    assert image_grid(images, columns=1, scale=SCALE).shape[0] == 2 + 5 * CELL
+
+
+def test_bad_input_is_named(scene):
+    images, outputs, labels = scene
+    with pytest.raises(ValueError, match="images must have shape"):
+        segmentation_panel(images[0], outputs)
+    with pytest.raises(ValueError, match="true_labels must have shape"):
+        segmentation_panel(images, outputs, labels[:, :2])
+    with pytest.raises(ValueError, match="scale must be a positive int.*0"):
+        segmentation_panel(images, outputs, scale=0)
+    with pytest.raises(ValueError, match=r"'components'.* must have shape \[2, K, 8"):
+        segmentation_panel(images, {**outputs, "components": images})
+    del outputs["log_masks"]
+    with pytest.raises(ValueError, match="outputs must have 'log_masks'"):
+        segmentation_panel(images, outputs)
+    with pytest.raises(ValueError, match="columns must be at least 1"):
+        image_grid(images, columns=0)
+
+
+def test_save_png_round_trip(tmp_path):
+    image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    path = tmp_path / "new" / "picture.png"
+    for saved in (image, image[::-1]):  # the second replaces the first
+        save_png(path, saved)
+        np.testing.assert_array_equal(np.asarray(Image.open(path)), saved)
+    assert [file.name for file in path.parent.iterdir()] == ["picture.png"]
+    with pytest.raises(ValueError, match="image must be uint8.*float64"):
+        save_png(path, image / 255)
+
+
+def test_save_png_keeps_the_old_file_when_writing_fails(tmp_path, monkeypatch):
+    path = tmp_path / "picture.png"
+    save_png(path, np.zeros((2, 2, 3), np.uint8))
+    before = path.read_bytes()
+
+    def fail_half_way(self, file, **_):
+        file.write_bytes(b"half a picture")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Image.Image, "save", fail_half_way)
+    with pytest.raises(OSError, match="disk full"):
+        save_png(path, np.ones((2, 2, 3), np.uint8))
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["picture.png"]
