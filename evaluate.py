@@ -72,7 +72,10 @@ def run():
         for mode, flexible in modes.items()
     }
     print(markdown_table(results))
-    options = {flag.name: flag.value for flag in flags.FLAGS.flags_by_module_dict()[sys.argv[0]]}
+    options = {
+        flag.name: flag.value
+        for flag in flags.FLAGS.flags_by_module_dict()[sys.argv[0]]
+    }
     write_json(workdir / "metrics.json", {"options": options, "results": results})
     _write_panel(model, dataset, workdir / "panel.png")
 

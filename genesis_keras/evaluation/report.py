@@ -25,13 +25,14 @@ def markdown_table(results):
             slots = [f"{scores['average_slots']:.2f}", f"{scores['slots_mae']:.2f}"]
             lines.append(f"| {mode} | {kind} | {' | '.join(values + slots)} |")
     fixed = results["fixed"]
+    left_out = fixed.get("num_without_foreground", 0)
     lines += [
         "",
-        f"ELBO {fixed['elbo']:.1f} nats per image; reconstruction error "
-        f"{fixed['error']:.1f} nats per image, {fixed['error_per_value']:.4f} per pixel "
-        f"and channel; KL {fixed['kl']:.1f} nats.",
-        f"{fixed['num_images']} images, {fixed.get('num_without_foreground', 0)} of them "
-        "without foreground and so not in ARI-FG and MSC-FG.",
+        f"ELBO {fixed['elbo']:.1f} nats per image, KL {fixed['kl']:.1f} nats; "
+        f"reconstruction error {fixed['error']:.1f} nats per image, "
+        f"{fixed['error_per_value']:.4f} per pixel and channel.",
+        f"{fixed['num_images']} images, of which ARI-FG and MSC-FG leave out "
+        f"{left_out} without foreground.",
     ]
     return "\n".join(lines)
 

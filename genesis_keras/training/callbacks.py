@@ -4,7 +4,6 @@ import math
 import time
 
 import keras
-import numpy as np
 
 from genesis_keras.objectives.geco import GecoSettings
 
@@ -61,11 +60,19 @@ class GECO(keras.callbacks.Callback):
             model.train_function = None  # the settings are constants of its graph
 
     def on_train_batch_end(self, batch, logs=None):
-        """Adds the state after the step to the logs."""
+        """Adds E and C to the logs, in nats per pixel and channel, and beta."""
+        self._log(logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Adds the same to the history."""
+        self._log(logs)
+
+    def _log(self, logs):
         if logs is not None:
             values = self.model.image_size**2 * 3
-            logs["geco_error_ema"] = float(self.model.geco.error_ema) / values
+            logs["geco_error"] = float(self.model.geco.error_ema) / values
             logs["geco_goal"] = self.goal
+            logs["geco_beta"] = float(self.model.geco.beta)
 
 
 class Throughput(keras.callbacks.Callback):

@@ -69,7 +69,12 @@ def test_missing_extra_and_misshaped_weights_are_all_named(fixtures, tmp_path, c
 
     assert main([str(altered(fixtures, tmp_path, change)), "--verify"]) == 2
     message = capsys.readouterr().err
-    for part in ("missing seg_head.0.weight", "left over extra", "z_head.1.bias", "(5,)"):
+    for part in (
+        "missing seg_head.0.weight",
+        "left over extra",
+        "z_head.1.bias",
+        "(5,)",
+    ):
         assert part in message
 
 

@@ -4,7 +4,10 @@ import tensorflow as tf
 from scipy import special, stats
 
 from genesis_keras.distributions.latents import categorical_kl, sampled_kl
-from genesis_keras.distributions.pixel_mixture import pixel_mixture, reconstruction_error
+from genesis_keras.distributions.pixel_mixture import (
+    pixel_mixture,
+    reconstruction_error,
+)
 
 rng = np.random.default_rng(0)
 
@@ -29,7 +32,9 @@ def test_perfect_reconstruction_reaches_the_known_bound():
     """evaluation.md: -6,909 is the best log-likelihood of a 64x64 image."""
     images, log_masks, means = scene(1, 1, 64)
     error = reconstruction_error(images, np.zeros_like(log_masks), images[:, None], 0.7)
-    np.testing.assert_allclose(error, 0.5 * np.log(2 * np.pi * 0.49) * 64 * 64 * 3, 1e-5)
+    np.testing.assert_allclose(
+        error, 0.5 * np.log(2 * np.pi * 0.49) * 64 * 64 * 3, 1e-5
+    )
     assert round(float(error[0])) == 6909
 
 

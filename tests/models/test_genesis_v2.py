@@ -19,9 +19,7 @@ def values(outputs):
 
 def assert_same(first, second, **tolerance):
     for name in first:
-        np.testing.assert_allclose(
-            first[name], second[name], err_msg=name, **tolerance
-        )
+        np.testing.assert_allclose(first[name], second[name], err_msg=name, **tolerance)
 
 
 def test_outputs_are_the_contract(make_model, images):
@@ -177,10 +175,11 @@ def test_training_step_learns_and_uses_beta_from_before(make_model, images):
     assert history["beta"][0] == 0.25
     assert history["loss"][-1] < history["loss"][0]
     assert history["beta"][1] < 0.25  # the goal is not met, so beta falls
-    first_error = history["geco_error_ema"][0]
+    first_error = history["geco_error"][0]
     np.testing.assert_allclose(first_error, history["error"][0], rtol=1e-5)
     expected = 0.25 * np.exp(4e-4 * (0.5 - first_error) * 32 * 32 * 3)
     np.testing.assert_allclose(history["beta"][1], expected, rtol=1e-4)
+    assert history["geco_beta"][0] == history["beta"][1]
 
 
 def test_without_geco_the_loss_is_the_negative_elbo(make_model, images):

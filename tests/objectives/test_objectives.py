@@ -26,12 +26,20 @@ def test_elbo_leaves_the_mask_term_out():
 def test_geco_by_hand():
     settings = GecoSettings(goal=100.0, step_size=0.01, speedup=10.0)
     beta, ema = geco_update(
-        tf.constant(2.0), tf.constant(0.0), tf.constant(True), tf.constant(150.0), settings
+        tf.constant(2.0),
+        tf.constant(0.0),
+        tf.constant(True),
+        tf.constant(150.0),
+        settings,
     )
     assert float(ema) == 150.0  # the first average is the first error
     np.testing.assert_allclose(beta, 2.0 * np.exp(0.01 * (100 - 150)), rtol=1e-6)
     beta, ema = geco_update(
-        tf.constant(2.0), tf.constant(90.0), tf.constant(False), tf.constant(50.0), settings
+        tf.constant(2.0),
+        tf.constant(90.0),
+        tf.constant(False),
+        tf.constant(50.0),
+        settings,
     )
     np.testing.assert_allclose(ema, 0.99 * 90 + 0.01 * 50, rtol=1e-6)
     speedy = 2.0 * np.exp(10 * 0.01 * (100 - ema))  # the goal is met: ten times faster
@@ -55,7 +63,11 @@ def test_no_gradient_flows_through_geco():
     with tf.GradientTape() as tape:
         tape.watch(error)
         beta, ema = geco_update(
-            tf.constant(1.0), tf.constant(1.0), tf.constant(False), error, GecoSettings(1.0)
+            tf.constant(1.0),
+            tf.constant(1.0),
+            tf.constant(False),
+            error,
+            GecoSettings(1.0),
         )
     assert tape.gradient([beta, ema], error) is None
 

@@ -1,0 +1,84 @@
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn.metrics import adjusted_rand_score
+
+from genesis_keras.evaluation.report import markdown_table, write_json
+from genesis_keras.evaluation.segmentation import evaluate
+from genesis_keras.objectives.elbo import elbo
+
+
+@pytest.fixture
+def labelled(images):
+    """Two batches of two images; the last image has no object."""
+    labels = np.zeros([4, 32, 32, 1], "int32")
+    labels[:3, 4:14, 4:14] = 1
+    labels[:2, 18:30, 10:30] = 2
+    data = {"image": images, "segmentation": labels}
+    return tf.data.Dataset.from_tensor_slices(data).batch(2), labels
+
+
+def test_scores_are_means_of_the_definitions(make_model, labelled):
+    dataset, labels = labelled
+    model = make_model()
+    scores = evaluate(model, dataset, seed=3)
+    ari, lower_bound = [], []
+    for index, batch in enumerate(dataset):
+        draws = model.fixed_draws(2, seed=tf.stack([3, index]))
+        outputs = model(batch["image"], **draws)
+        predicted = np.argmax(outputs["log_object_masks"][..., 0], axis=1)
+        lower_bound += list(elbo(outputs).numpy())
+        for truth, prediction in zip(batch["segmentation"], predicted, strict=True):
+            foreground = truth.numpy()[..., 0] > 0
+            if foreground.any():
+                truth = truth.numpy()[..., 0][foreground]
+                ari.append(adjusted_rand_score(truth, prediction[foreground]))
+    np.testing.assert_allclose(scores["object_masks/ari_fg"], np.mean(ari), atol=1e-6)
+    np.testing.assert_allclose(scores["elbo"], np.mean(lower_bound), rtol=1e-4)
+    assert scores["num_images"] == 4 and scores["num_without_foreground"] == 1
+    assert scores["average_slots"] == 4.0
+    # K = 4 against 2 + 1, 2 + 1, 1 + 1 and 0 + 1 slots.
+    assert scores["slots_mae"] == (1 + 1 + 2 + 3) / 4
+
+
+def test_scores_repeat_with_the_seed(make_model, labelled):
+    dataset, _ = labelled
+    model = make_model()
+    first, again = evaluate(model, dataset), evaluate(model, dataset)
+    other = evaluate(model, dataset, seed=1)
+    assert first == again
+    assert first["elbo"] != other["elbo"]
+
+
+def test_flexible_slots_are_reported(make_model, labelled):
+    dataset, _ = labelled
+    scores = evaluate(
+        make_model(num_slots=6), dataset, flexible_slots=True, min_mask_pixels=150.0
+    )
+    assert 1 <= scores["average_slots"] < 6
+
+
+def test_without_labels_there_are_no_segmentation_scores(make_model, images):
+    dataset = tf.data.Dataset.from_tensor_slices({"image": images}).batch(4)
+    scores = evaluate(make_model(), dataset)
+    assert "elbo" in scores and "masks/ari" not in scores
+    assert "ELBO" in markdown_table({"fixed": scores})
+
+
+def test_empty_data_set_is_an_error(make_model, images):
+    dataset = tf.data.Dataset.from_tensor_slices({"image": images}).batch(4).take(0)
+    with pytest.raises(ValueError, match="empty"):
+        evaluate(make_model(), dataset)
+
+
+def test_report_shows_the_scores(make_model, labelled, tmp_path):
+    scores = evaluate(make_model(), labelled[0])
+    results = {"fixed": scores, "flexible": scores}
+    table = markdown_table(results).splitlines()
+    rows = [line for line in table if line.startswith(("| fixed", "| flexible"))]
+    assert len(rows) == 4
+    assert f"{scores['masks/ari_fg']:.3f}" in rows[0]
+    write_json(tmp_path / "metrics.json", results)
+    assert json.loads((tmp_path / "metrics.json").read_text()) == results

@@ -1,0 +1,76 @@
+"""Imports go one way (the data flow), and `import genesis_keras` stays light."""
+
+import ast
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import genesis_keras
+
+PACKAGE = pathlib.Path(genesis_keras.__file__).parent
+BASICS = {"layers", "distributions", "objectives", "metrics", "data"}
+ALLOWED = {
+    "layers": set(),
+    "distributions": set(),
+    "objectives": {"distributions", "layers"},
+    "metrics": set(),
+    "data": set(),
+    "visualization": set(),
+    "models": {"layers", "distributions", "objectives"},
+    "training": {"models", "metrics", "data", "objectives", "visualization"},
+    "evaluation": {"models", "metrics", "data", "objectives", "visualization"},
+    "convert": {"models", "metrics", "data", "objectives", "layers"},
+}
+
+
+def room(path):
+    relative = path.relative_to(PACKAGE)
+    return relative.parts[0].removesuffix(".py")
+
+
+def imported_rooms(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "genesis_keras" and len(parts) > 1:
+                yield parts[1]
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(PACKAGE.rglob("*.py")),
+    ids=lambda path: str(path.relative_to(PACKAGE)),
+)
+def test_imports_go_one_way(path):
+    if path == PACKAGE / "__init__.py":
+        return
+    here = room(path)
+    wrong = set(imported_rooms(path)) - ALLOWED[here] - {here}
+    assert not wrong, f"{here} may not import {wrong}"
+
+
+def test_import_is_silent_and_light():
+    script = (
+        "import sys, tensorflow, keras\n"
+        "before = set(sys.modules)\n"
+        "import genesis_keras\n"
+        "new = {name.split('.')[0] for name in set(sys.modules) - before}\n"
+        "print(sorted(new & {'tensorflow_probability', 'tensorflow_datasets', "
+        "'tf_keras', 'datasets', 'genesis_keras_datasets', 'matplotlib', 'torch'}))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout == "[]\n"
+    assert "genesis" not in result.stderr
