@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from genesis_keras.layers.blocks import UpConvBlock, conv, coordinates
+from genesis_keras.layers.blocks import UpConvBlock, conv, coordinates, mirror
 
 _NUM_DOUBLINGS = 4
 
@@ -74,11 +74,14 @@ class BroadcastDecoder(keras.layers.Layer):
             ],
             axis=-1,
         )
+        # The blocks work on mirrored images: turn the small inputs and outputs only.
+        x = mirror(x)
         for block in self.blocks:
-            x = block(x)  # [B*K, 2^i H/16, 2^i W/16, filters]
-        x = tf.cast(self.project(x), "float32")
+            x = block(x, mirrored=True)  # [B*K, 2^i H/16, 2^i W/16, filters]
+        x = tf.cast(mirror(self.project(x)), "float32")
         x = tf.reshape(x, [batch, num_slots, self.image_size, self.image_size, 4])
-        return tf.sigmoid(x[..., :3]), x[..., 3:]
+        means, logits = tf.split(x, [3, 1], axis=-1)
+        return tf.sigmoid(means), logits
 
     def get_config(self):
         return {

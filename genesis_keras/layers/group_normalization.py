@@ -1,24 +1,249 @@
-"""Group normalisation with its activation folded in."""
+"""Group normalisation, fused with the bias before it and the ReLU after it."""
 
 import keras
+import tensorflow as tf
+
+ACTIVATIONS = (None, "relu")
+# Below this many values the compilation costs more than it can win back.
+_MIN_SIZE_TO_COMPILE = 2**18
+
+
+def group_normalize(
+    inputs, gamma, beta, bias=None, groups=8, epsilon=1e-5, activation=None
+):
+    """Normalises groups of channels over all pixels (Wu & He, 2018).
+
+        y = (x - mean) / sqrt(variance + epsilon) * gamma + beta,  x = inputs + bias
+
+    where mean and variance are those of one image and one group of channels,
+    computed in float32 whatever the type of the inputs.
+
+    On a CPU this moves so much memory that, done operation by operation, it takes
+    as long as the convolution before it. Hence the gradient by hand; hence the bias,
+    which never touches the pixels but through the means; and hence XLA, which turns
+    the formulas into a few sweeps over the data, wherever it can be had for one
+    compilation (`_is_compilable`).
+
+    Args:
+        inputs: `[N, ..., C]`.
+        gamma: Scale of each channel `[C]`.
+        beta: Offset of each channel `[C]`.
+        bias: Added to the inputs `[C]`; None for zero.
+        groups: Number of groups, a divisor of C.
+        epsilon: Added to the variance.
+        activation: "relu" or None.
+
+    Returns:
+        `[N, ..., C]` in the type of the inputs.
+    """
+    inputs = tf.convert_to_tensor(inputs)
+    precise = tf.float64 if inputs.dtype == tf.float64 else tf.float32
+    if bias is None:
+        bias = tf.zeros_like(gamma)
+    forward, backward, sum_pixels = _forward, _backward, _sum_pixels
+    if _is_compilable(inputs):
+        forward, backward = _compiled_forward, _compiled_backward
+        sum_pixels = _sum_pixels_fused
+    elif _is_cpu_only():
+        sum_pixels = _sum_pixels_matmul
+    settings = {"groups": groups, "activation": activation, "sum_pixels": sum_pixels}
+
+    @tf.custom_gradient
+    def normalize(inputs, gamma, beta, bias):
+        outputs, statistics = forward(inputs, gamma, beta, bias, epsilon, **settings)
+
+        def gradient(upstream):
+            return backward(upstream, inputs, gamma, beta, statistics, **settings)
+
+        return outputs, gradient
+
+    return normalize(
+        inputs, tf.cast(gamma, precise), tf.cast(beta, precise), tf.cast(bias, precise)
+    )
+
+
+def _forward(inputs, gamma, beta, bias, epsilon, groups, activation, sum_pixels):
+    x = _flatten(inputs, gamma.dtype)  # [N, P, C]
+    num_pixels = tf.cast(tf.shape(x)[1], x.dtype)
+    sums = sum_pixels(x)  # [N, 1, C]
+    shift = bias - _group_mean(sums / num_pixels + bias, groups)
+    # The mean goes first: E[x^2] - E[x]^2 would lose all digits of a small variance.
+    centred = x + shift
+    variance = _group_mean(sum_pixels(tf.square(centred)) / num_pixels, groups)
+    rate = tf.math.rsqrt(variance + epsilon)  # [N, 1, C], as all statistics
+    outputs = centred * (rate * gamma) + beta
+    if activation == "relu":
+        outputs = tf.nn.relu(outputs)
+    outputs = tf.reshape(tf.cast(outputs, inputs.dtype), tf.shape(inputs))
+    return outputs, (sums, shift, rate)
+
+
+def _backward(
+    upstream, inputs, gamma, beta, statistics, groups, activation, sum_pixels
+):
+    """Gradients with respect to inputs, gamma, beta and bias.
+
+    With z = centred * rate, the normalised values, and g = d loss / d y:
+    d x = rate * (gamma g - mean(gamma g) - z mean(gamma g z)), means over the group.
+    """
+    sums, shift, rate = statistics
+    scale = rate * gamma
+    g = _flatten(upstream, gamma.dtype)  # [N, P, C]
+    centred = _flatten(inputs, gamma.dtype) + shift
+    if activation == "relu":
+        # Computed again: arithmetic is free here, reading the outputs is not.
+        g = tf.where(centred * scale + beta > 0, g, 0.0)
+    num_pixels = tf.cast(tf.shape(g)[1], g.dtype)
+    d_beta = sum_pixels(g)  # [N, 1, C]
+    d_gamma = sum_pixels(g * centred) * rate
+    constant = rate * _group_mean(gamma * d_beta / num_pixels, groups)
+    slope = rate * rate * _group_mean(gamma * d_gamma / num_pixels, groups)
+    d_inputs = g * scale - (centred * slope + constant)
+    # The sum of d_inputs over the pixels, from sums that are known.
+    sum_centred = sums + num_pixels * shift
+    d_bias = d_beta * scale - (sum_centred * slope + num_pixels * constant)
+    return (
+        tf.reshape(tf.cast(d_inputs, inputs.dtype), tf.shape(inputs)),
+        tf.reduce_sum(d_gamma, axis=[0, 1]),
+        tf.reduce_sum(d_beta, axis=[0, 1]),
+        tf.reduce_sum(d_bias, axis=[0, 1]),
+    )
+
+
+def _flatten(x, dtype):
+    """`[N, ..., C]` -> `[N, P, C]`, P pixels."""
+    shape = tf.shape(x)
+    num_pixels = tf.reduce_prod(shape[1:-1])
+    return tf.reshape(tf.cast(x, dtype), [shape[0], num_pixels, x.shape[-1]])
+
+
+def _group_mean(x, groups):
+    """The mean over the channels of each group, for each channel `[N, 1, C]`."""
+    shape = tf.shape(x)
+    x = tf.reshape(x, [shape[0], 1, groups, x.shape[-1] // groups])
+    mean = tf.reduce_mean(x, axis=-1, keepdims=True)
+    return tf.reshape(tf.broadcast_to(mean, tf.shape(x)), shape)
+
+
+def _sum_pixels(x):
+    """`[N, P, C]` -> `[N, 1, C]`."""
+    return tf.reduce_sum(x, axis=1, keepdims=True)
+
+
+def _sum_pixels_matmul(x):
+    """`_sum_pixels`, about twice as fast outside XLA on a CPU.
+
+    Not for GPUs, which by default multiply matrices in low precision (TF32).
+    """
+    return tf.matmul(tf.ones([1, 1, tf.shape(x)[1]], x.dtype), x)
+
+
+def _sum_pixels_fused(x):
+    """`_sum_pixels` for XLA on a CPU.
+
+    XLA fuses what computes `x` into additions, but not into a long reduction: then
+    it would write `x` to memory first.
+    """
+    num_pixels = x.shape[1]
+    num_parts = 8 if num_pixels % 8 == 0 else 1
+    return _sum_pixels(tf.add_n(tf.split(x, num_parts, axis=1)))
+
+
+_compiled_forward = tf.function(_forward, jit_compile=True, autograph=False)
+_compiled_backward = tf.function(_backward, jit_compile=True, autograph=False)
+
+
+def _is_compilable(inputs):
+    """Whether one compilation will serve many calls, and serve them well.
+
+    XLA compiles for one shape (about half a second here), so it must be known while
+    a graph is traced: true in training; not in eager code, nor in exported models
+    with a free batch size. On accelerators XLA, where wanted, takes the whole model.
+    """
+    return (
+        tf.inside_function()
+        and inputs.shape.is_fully_defined()
+        and inputs.shape.num_elements() >= _MIN_SIZE_TO_COMPILE
+        and _is_cpu_only()
+    )
+
+
+def _is_cpu_only():
+    return all(d.device_type == "CPU" for d in tf.config.list_physical_devices())
 
 
 @keras.saving.register_keras_serializable("genesis_keras")
-class GroupNormalization(keras.layers.GroupNormalization):
-    """`keras.layers.GroupNormalization` followed by an activation.
+class GroupNormalization(keras.layers.Layer):
+    """Group normalisation with the steps before and after it, see `group_normalize`.
+
+    Like `keras.layers.GroupNormalization` over the last axis followed by an
+    activation, but about three times as fast in training on a CPU. The epsilon is
+    the release's.
 
     Args:
-        activation: Name of the activation applied to the result, or None.
-        **kwargs: Arguments of `keras.layers.GroupNormalization`.
+        groups: Number of groups, a divisor of the number of channels, 8 by default;
+            -1 is one group a channel, an instance normalisation.
+        epsilon: Added to the variance, 1e-5 by default.
+        activation: "relu" or None, applied to the result.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: `[N, ..., C]`.
+        bias: Added to the inputs `[C]`: that of the convolution before; or None.
+
+    Returns:
+        `[N, ..., C]`.
+
+    Raises:
+        ValueError: Unknown activation, or a number of groups that is no divisor.
+
+    Example:
+        >>> GroupNormalization(4, activation="relu")(tf.zeros([2, 8, 8, 16])).shape
+        TensorShape([2, 8, 8, 16])
     """
 
-    def __init__(self, activation=None, **kwargs):
+    def __init__(self, groups=8, epsilon=1e-5, activation=None, **kwargs):
         super().__init__(**kwargs)
-        self.activation = keras.activations.get(activation)
+        if activation not in ACTIVATIONS:
+            raise ValueError(
+                f"activation must be one of {ACTIVATIONS}; got {activation!r}"
+            )
+        if groups != -1 and groups < 1:
+            raise ValueError(f"groups must be positive or -1; got {groups}")
+        self.groups = groups
+        self.epsilon = epsilon
+        self.activation = activation
 
-    def call(self, inputs):
-        return self.activation(super().call(inputs))
+    def build(self, inputs_shape, bias_shape=None):
+        channels = inputs_shape[-1]
+        if channels is None or channels % self.groups:
+            raise ValueError(
+                f"groups must divide the number of channels; got groups={self.groups} "
+                f"and inputs of shape {tuple(inputs_shape)}"
+            )
+        # Not autocast: the formula is computed in float32.
+        self.gamma = self.add_weight(
+            shape=(channels,), initializer="ones", name="gamma", autocast=False
+        )
+        self.beta = self.add_weight(
+            shape=(channels,), initializer="zeros", name="beta", autocast=False
+        )
+
+    def call(self, inputs, bias=None):
+        return group_normalize(
+            inputs,
+            tf.convert_to_tensor(self.gamma),
+            tf.convert_to_tensor(self.beta),
+            bias,
+            groups=inputs.shape[-1] if self.groups == -1 else self.groups,
+            epsilon=self.epsilon,
+            activation=self.activation,
+        )
 
     def get_config(self):
-        config = super().get_config()
-        return {**config, "activation": keras.activations.serialize(self.activation)}
+        return {
+            **super().get_config(),
+            "groups": self.groups,
+            "epsilon": self.epsilon,
+            "activation": self.activation,
+        }

@@ -99,19 +99,18 @@ class UNet(keras.layers.Layer):
             block.build((None, n, n, c))
         for layer, width in zip(self.bottleneck, widths[:-1], strict=True):
             layer.build((None, width))
-        below = down[-1]
-        for block, n, filters, skip in zip(
-            self.up_blocks, sides[::-1], up, down[::-1], strict=True
+        self.up_blocks[0].build((None, sides[-1], sides[-1], 2 * down[-1]))
+        for block, n, skip, below in zip(
+            self.up_blocks[1:], sides[-2::-1], down[-2::-1], up[:-1], strict=True
         ):
-            block.build((None, n, n, below + skip))
-            below = filters
+            block.build((None, n, n, skip), (None, n // 2, n // 2, below))
 
     def call(self, inputs):
         skips = []
         x = inputs
         for i, block in enumerate(self.down_blocks):
             if i:
-                x = x[:, ::2, ::2]
+                x = downsample(x)
             x = block(x)  # [B, H/2^i, H/2^i, C]
             skips.append(x)
         bottom_shape = x.shape[1:]
@@ -120,9 +119,8 @@ class UNet(keras.layers.Layer):
             x = layer(x)
         x = tf.reshape(x, [-1, *bottom_shape])
         for i, block in enumerate(self.up_blocks):
-            if i:
-                x = upsample(x)
-            x = block(tf.concat([x, skips.pop()], axis=-1))
+            skip = skips.pop()
+            x = block(skip, below=x) if i else block(tf.concat([x, skip], axis=-1))
         return x  # [B, H, H, filters]
 
     def get_config(self):
@@ -133,9 +131,7 @@ class UNet(keras.layers.Layer):
         }
 
 
-def upsample(x):
-    """Doubles the side of `[B, H, W, C]`: each pixel becomes four."""
-    _, height, width, channels = x.shape
-    x = tf.reshape(x, [-1, height, 1, width, 1, channels])
-    x = tf.tile(x, [1, 1, 2, 1, 2, 1])
-    return tf.reshape(x, [-1, 2 * height, 2 * width, channels])
+def downsample(x):
+    """Halves the side of `[B, H, W, C]`: every second pixel, from the first."""
+    # The same as x[:, ::2, ::2], ten times as fast on a CPU.
+    return tf.nn.max_pool2d(x, ksize=1, strides=2, padding="VALID")

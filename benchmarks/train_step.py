@@ -1,0 +1,168 @@
+"""How fast GENESIS-V2 trains and infers, measured against the machine's matmul.
+
+    python benchmarks/train_step.py
+
+Times one training step (as `fit` runs it), the whole forward pass and the attention
+masks alone, in turn with a large matrix multiplication, so that other load on the
+machine hits all alike. The ratio of the model's rate of floating-point operations to
+the matmul's says how much of what the machine can do the model does.
+"""
+
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl import app, flags
+
+from genesis_keras.models.genesis_v2 import GenesisV2
+
+FLAGS = flags.FLAGS
+flags.DEFINE_integer("image_size", 64, "Side of the images.")
+flags.DEFINE_integer("num_slots", 7, "K.")
+flags.DEFINE_integer("feature_dim", 64, "F.")
+flags.DEFINE_integer("batch_size", 8, "Images a step.")
+flags.DEFINE_integer("repeats", 10, "Rounds of measurement.", lower_bound=1)
+
+_MATMUL_SIZE = 2048
+# Backward: one convolution for the gradient of the inputs, one for the kernel's.
+_TRAINING_FACTOR = 3
+
+
+def operations(model):
+    """Floating-point operations of a forward pass over one image.
+
+    Returns:
+        Two numbers. The first is nominal: multiplications and additions of all
+        convolutions, transposed convolutions (each kernel tap of each input pixel)
+        and dense layers. The second is what is executed: convolutions of upsampled
+        features take 4 of 9 taps (`conv_upsampled`).
+    """
+    side, slots = model.image_size, model.num_slots
+    unet, pooling, decoder = model.backbone, model.pooling, model.decoder
+    sides = [side >> i for i in range(len(unet.down_blocks))]
+    nominal = sum(_size(layer.kernel) for layer in unet.bottleneck)
+    for n, block in [
+        *zip(sides, unet.down_blocks, strict=True),
+        *zip(sides[::-1], unet.up_blocks, strict=True),
+        (side, model.segmentation_head),
+        (side, pooling.block),
+    ]:
+        nominal += n**2 * _size(block.conv.kernel)
+    for conv in (model.embedding_head.conv, pooling.project):
+        nominal += side**2 * _size(conv.kernel)
+    nominal += slots * side**2 * pooling.hidden.kernel.shape[0]  # pooling by masks
+    for layer in (pooling.hidden, pooling.posterior):
+        nominal += slots * _size(layer.kernel)
+    for i, block in enumerate(decoder.blocks):
+        n = side >> (len(decoder.blocks) - i)  # before the block doubles it
+        nominal += slots * n**2 * _size(block.kernel)
+    nominal += slots * side**2 * _size(decoder.project.kernel)
+    if model.autoregressive_prior:
+        cell = model.prior.cell
+        for kernel in (cell.kernel, cell.recurrent_kernel, model.prior.project.kernel):
+            nominal += (slots - 1) * _size(kernel)
+
+    saved = 0
+    for n, below, block in zip(
+        sides[-2::-1], unet.up_blocks[:-1], unet.up_blocks[1:], strict=True
+    ):
+        saved += n**2 * (9 - 4) * below.filters * block.filters
+    return 2 * nominal, 2 * (nominal - saved)
+
+
+def _size(kernel):
+    return int(np.prod(kernel.shape))
+
+
+def contestants(model, batch_size):
+    """The functions to time, by name; each runs on one batch."""
+    images = tf.random.stateless_uniform(
+        [batch_size, model.image_size, model.image_size, 3], seed=[0, 1]
+    )
+    model.compile(optimizer=keras.optimizers.Adam(1e-4, epsilon=1e-8))
+    model.make_train_function()
+    batches = iter(tf.data.Dataset.from_tensors({"image": images}).repeat())
+
+    @tf.function
+    def infer():
+        return model(images, training=False)
+
+    @tf.function
+    def masks():
+        embeddings, _ = model.embed(model.backbone(images))
+        return model.instance_colouring(embeddings)["masks"]
+
+    matrix = tf.random.stateless_normal([_MATMUL_SIZE] * 2, seed=[0, 2])
+    matmul = tf.function(lambda: tf.matmul(matrix, matrix))
+    return {
+        "matmul": matmul,
+        "training": lambda: model.train_function(batches),
+        "inference": infer,
+        "attention masks": masks,
+    }
+
+
+def measure(functions, repeats):
+    """Seconds of each function: name -> array `[repeats]`."""
+    for function in functions.values():
+        for _ in range(2):  # trace, compile, warm up
+            function()
+    seconds = {name: [] for name in functions}
+    for _ in range(repeats):
+        for name, function in functions.items():
+            start = time.perf_counter()
+            tf.nest.map_structure(np.asarray, function())  # waits for the result
+            seconds[name].append(time.perf_counter() - start)
+    return {name: np.array(values) for name, values in seconds.items()}
+
+
+def report(seconds, nominal, executed, batch_size):
+    """Prints times and rates; medians, and in brackets the fastest repeat."""
+    print(f"{'':16}{'median ms':>11}{'(fastest)':>11}{'images/s':>10}")
+    for name, values in seconds.items():
+        median, fastest = np.median(values), np.min(values)
+        images = "" if name == "matmul" else f"{batch_size / median:10.1f}"
+        print(f"{name:16}{1e3 * median:11.1f}{f'({1e3 * fastest:.1f})':>11}{images}")
+    print(
+        f"\nforward pass: {nominal / 1e9:.2f} GFLOP per image, of which "
+        f"{executed / 1e9:.2f} are executed: convolutions of upsampled features "
+        "are done with 4 of 9 taps"
+    )
+    matmul = 2 * _MATMUL_SIZE**3 / seconds["matmul"]
+    print(f"{'GFLOP/s':16}{'median':>11}{'(fastest)':>11}{'of matmul':>14}", end="")
+    print(f"{'executed only':>22}")
+    print(f"{'matmul':16}{_pair(matmul / 1e9, '.1f', 11)}")
+    for name, factor in (("training", _TRAINING_FACTOR), ("inference", 1)):
+        rate = factor * batch_size * nominal / seconds[name]
+        # Each repeat against the matmul of its own round.
+        ratio = np.stack([rate / matmul, executed / nominal * rate / matmul])
+        best = np.max(rate) / np.max(matmul) * np.array([1.0, executed / nominal])
+        print(f"{name:16}{_pair(rate / 1e9, '.1f', 11)}", end="")
+        for middle, top in zip(np.median(ratio, axis=1), best, strict=True):
+            print(f"{middle:12.3f} ({top:.3f})", end="")
+        print()
+
+
+def _pair(values, form, width):
+    best = f"({np.max(values):{form}})"
+    return f"{np.median(values):{width}{form}}{best:>{width}}"
+
+
+def main(_):
+    model = GenesisV2(
+        image_size=FLAGS.image_size,
+        num_slots=FLAGS.num_slots,
+        feature_dim=FLAGS.feature_dim,
+        seed=0,
+    )
+    seconds = measure(contestants(model, FLAGS.batch_size), FLAGS.repeats)
+    print(
+        f"GENESIS-V2, {FLAGS.image_size}x{FLAGS.image_size}, K={FLAGS.num_slots}, "
+        f"F={FLAGS.feature_dim}, batch {FLAGS.batch_size}\n"
+    )
+    report(seconds, *operations(model), FLAGS.batch_size)
+
+
+if __name__ == "__main__":
+    app.run(main)
