@@ -5,9 +5,13 @@ import pathlib
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import absl.logging
 import keras
 import numpy as np
 import pytest
+
+# TFDS warns about its own code on every example it decodes.
+absl.logging.set_verbosity(absl.logging.ERROR)
 
 FIXTURES = pathlib.Path(__file__).parent / "fixtures"
 
@@ -41,7 +45,7 @@ def make_model():
         }
         model = GenesisV2(**settings)
         if perturb and model.semi_convolution:
-            model.embedding_head.gate.assign(0.3)
+            model.embedding_head.scaled_gate.assign(0.3)
         return model
 
     return make

@@ -76,7 +76,9 @@ def _embedding(model):
     name = "att_process.colour_head"
     if model.semi_convolution:
         yield from layout.conv(head.conv, f"{name}.conv")
-        yield layout.Weight((f"{name}.gate.gate",), head.gate)
+        yield layout.Weight(
+            (f"{name}.gate.gate",), head.scaled_gate, scale=1.0 / head.gate_rate
+        )
     else:
         yield from layout.conv(head.conv, name)
 

@@ -1,6 +1,7 @@
 """Finds a data set's builder and makes its files on first use."""
 
 import contextlib
+import fcntl
 import importlib
 import importlib.util
 import io
@@ -45,7 +46,10 @@ def prepare(spec: DatasetSpec, data_dir: str | os.PathLike | None = None):
         flush=True,
     )
     try:
-        _download_and_prepare(builder, quiet=spec.generated)
+        with _lock(builder.data_dir):
+            # Another process may have made it while this one waited.
+            if not builder.data_path.exists():
+                _download_and_prepare(builder, quiet=spec.generated)
     except (OSError, tf.errors.OpError) as error:
         raise OSError(f"Could not make {spec.name} in {where}: {error}") from error
     return builder
@@ -64,6 +68,19 @@ def _download_and_prepare(builder, quiet):
             stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
             stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
         builder.download_and_prepare(download_config=config)
+
+
+@contextlib.contextmanager
+def _lock(path):
+    """Lets one process at a time make the files of `path`; TFDS does not."""
+    if "://" in str(path):
+        yield
+        return
+    lock = pathlib.Path(f"{path}.lock")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with open(lock, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _check_writable(path, where):

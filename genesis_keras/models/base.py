@@ -36,11 +36,14 @@ class SceneModel(keras.Model):
         self.seed = seed
         self.random = RandomSource(seed, name="random")
         self.geco = GecoState(name="geco")
-        self.supports_jit = bool(tf.config.list_physical_devices("GPU"))
         self.trackers = {
             name: keras.metrics.Mean(name=name)
             for name in ("loss", "error", "kl", "elbo", "beta")
         }
+
+    def _resolve_auto_jit_compile(self):
+        # What `jit_compile="auto"` means; Keras would turn XLA on everywhere.
+        return bool(tf.config.list_physical_devices("GPU"))
 
     @property
     def metrics(self):

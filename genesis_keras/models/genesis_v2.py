@@ -44,6 +44,7 @@ class GenesisV2(SceneModel):
         pixel_scale: sigma_x of the likelihood.
         posterior_scale_bias: See `ObjectPooling.scale_bias`.
         log_sigma_rate: See `InstanceColouring`.
+        gate_rate: See `SemiConvolution`.
         seed: Seed of all draws.
         **kwargs: Arguments of `keras.Model`.
 
@@ -83,6 +84,7 @@ class GenesisV2(SceneModel):
         pixel_scale=0.7,
         posterior_scale_bias=0.0,
         log_sigma_rate=1.0,
+        gate_rate=1.0,
         seed=None,
         **kwargs,
     ):
@@ -105,6 +107,7 @@ class GenesisV2(SceneModel):
         self.pixel_scale = pixel_scale
         self.posterior_scale_bias = posterior_scale_bias
         self.log_sigma_rate = log_sigma_rate
+        self.gate_rate = gate_rate
         self._make_layers()
         self.build((None, image_size, image_size, 3))
 
@@ -117,6 +120,7 @@ class GenesisV2(SceneModel):
         self.embedding_head = SemiConvolution(
             self.embedding_dim,
             use_coordinates=self.semi_convolution,
+            gate_rate=self.gate_rate,
             dtype=policy,
             name="embedding_head",
         )
@@ -305,4 +309,5 @@ class GenesisV2(SceneModel):
             "pixel_scale": self.pixel_scale,
             "posterior_scale_bias": self.posterior_scale_bias,
             "log_sigma_rate": self.log_sigma_rate,
+            "gate_rate": self.gate_rate,
         }

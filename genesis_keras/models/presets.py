@@ -47,6 +47,7 @@ RECIPES = {
             "warmup_steps": 500,
             "posterior_scale_bias": -3.0,
             "log_sigma_rate": 0.1,
+            "gate_rate": 0.1,
             "geco_initial_beta": 0.01,
         },
         source="found here: a narrow initial posterior and a small initial beta",

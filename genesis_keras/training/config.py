@@ -42,6 +42,7 @@ class RunConfig:
     pixel_scale: float = _setting(0.7, "sigma_x of the pixel likelihood.")
     posterior_scale_bias: float = _setting(0.0, "Initial bias of the raw scale.")
     log_sigma_rate: float = _setting(1.0, "Relative learning rate of log_sigma.")
+    gate_rate: float = _setting(1.0, "Relative learning rate of the embeddings' gate.")
     learning_rate: float = _setting(1e-4, "Adam's rate, after the warm-up.")
     warmup_steps: int = _setting(0, "Steps over which the rate rises from 0.")
     decay_steps: int = _setting(0, "Steps of cosine decay to 1/50; 0: constant.")
@@ -59,7 +60,7 @@ class RunConfig:
         get_spec(self.dataset)
         positive = (
             "steps batch_size image_size num_slots feature_dim learning_rate "
-            "pixel_scale log_sigma_rate geco_step_size geco_speedup "
+            "pixel_scale log_sigma_rate gate_rate geco_step_size geco_speedup "
             "geco_initial_beta summary_every picture_every checkpoint_every"
         )
         for name in positive.split():

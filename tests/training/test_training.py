@@ -34,14 +34,15 @@ def data_dir(tmp_path_factory):
 
 
 def weights_of(model):
-    return [
-        variable.numpy() for variable in [*model.weights, *model.optimizer.variables]
-    ]
+    variables = [*model.weights, *model.optimizer.variables]
+    return {variable.path: np.array(variable) for variable in variables}
 
 
 def assert_equal_weights(first, second):
-    for a, b in zip(weights_of(first), weights_of(second), strict=True):
-        np.testing.assert_array_equal(a, b)
+    first, second = weights_of(first), weights_of(second)
+    assert first.keys() == second.keys()
+    for path, value in first.items():
+        np.testing.assert_array_equal(value, second[path], err_msg=path)
 
 
 @pytest.mark.slow
