@@ -40,6 +40,20 @@ def fan_in_uniform(fan_in):
     return keras.initializers.RandomUniform(-bound, bound)
 
 
+def draw_glorot_kernels(layer):
+    """Draws all kernels of a layer and its children anew, Glorot uniform.
+
+    They are larger than the release's, most of all in the last layers, and so are
+    the first differences between objects that the decoder can learn from.
+
+    Args:
+        layer: A built layer or model.
+    """
+    for weight in layer.trainable_weights:
+        if weight.name in ("kernel", "recurrent_kernel"):
+            weight.assign(keras.initializers.GlorotUniform()(weight.shape))
+
+
 def dense(units, in_features, **kwargs):
     """Returns a `keras.layers.Dense` with the release's initialisation.
 

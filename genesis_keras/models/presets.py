@@ -40,14 +40,16 @@ RECIPES = {
     ),
     "fast": Recipe(
         settings={
-            "steps": 3_000,
+            "steps": 8_000,
             "batch_size": 16,
             "feature_dim": 32,
             "learning_rate": 1e-3,
             "warmup_steps": 500,
+            "decay_steps": 7_500,
             "posterior_scale_bias": -3.0,
             "log_sigma_rate": 0.1,
             "gate_rate": 0.1,
+            "initialization": "glorot",
             "geco_initial_beta": 0.01,
         },
         source="found here: a narrow initial posterior and a small initial beta",

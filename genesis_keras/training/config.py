@@ -43,6 +43,7 @@ class RunConfig:
     posterior_scale_bias: float = _setting(0.0, "Initial bias of the raw scale.")
     log_sigma_rate: float = _setting(1.0, "Relative learning rate of log_sigma.")
     gate_rate: float = _setting(1.0, "Relative learning rate of the embeddings' gate.")
+    initialization: str = _setting("release", "Of the kernels: release or glorot.")
     learning_rate: float = _setting(1e-4, "Adam's rate, after the warm-up.")
     warmup_steps: int = _setting(0, "Steps over which the rate rises from 0.")
     decay_steps: int = _setting(0, "Steps of cosine decay to 1/50; 0: constant.")

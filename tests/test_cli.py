@@ -1,0 +1,67 @@
+"""The two commands as a user runs them, on the smallest possible model."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+TINY = ["--feature_dim=8", "--batch_size=4", "--steps=3", "--checkpoint_every=2"]
+
+
+def run(script, *arguments):
+    return subprocess.run(
+        [sys.executable, str(ROOT / script), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+def test_train_resume_and_evaluate(tmp_path):
+    workdir, data_dir = tmp_path / "run", tmp_path / "data"
+    places = [f"--workdir={workdir}", f"--data_dir={data_dir}"]
+    trained = run("train.py", *TINY, *places)
+    assert trained.returncode == 0, trained.stderr
+    assert f"python evaluate.py --workdir={workdir}" in trained.stdout
+
+    again = run("train.py", *TINY, *places)
+    assert again.returncode == 1
+    assert "--resume" in again.stderr and "Traceback" not in again.stderr
+
+    resumed = run("train.py", *TINY, *places, "--steps=4", "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "at step 3" in resumed.stdout
+
+    evaluated = run(
+        "evaluate.py", f"--workdir={workdir}", "--num_images=8", "--flexible_slots"
+    )
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert "ARI-FG" in evaluated.stdout
+    results = json.loads((workdir / "metrics.json").read_text())
+    assert results["options"]["num_images"] == 8
+    assert results["results"]["fixed"]["num_images"] == 8
+    assert results["results"]["flexible"]["average_slots"] <= 4
+    assert (workdir / "panel.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "message"),
+    [
+        ("train.py", ["--dataset=nothing"], "dataset='nothing'"),
+        ("train.py", ["--steps=0"], "steps must be positive; got 0"),
+        ("train.py", ["--feature_dim=12", "--workdir=W"], "feature_dim"),
+        ("train.py", ["--workdir=W/file/run"], "W/file"),
+        ("evaluate.py", ["--workdir=W/none"], "holds no run"),
+    ],
+)
+def test_errors_are_one_line(tmp_path, script, arguments, message):
+    (tmp_path / "file").touch()
+    here = [argument.replace("W", str(tmp_path)) for argument in arguments]
+    result = run(script, *here)
+    assert result.returncode == 1
+    assert message.replace("W", str(tmp_path)) in result.stderr
+    assert "Traceback" not in result.stderr
