@@ -9,8 +9,9 @@ import sys
 from absl import app, flags
 
 from genesis_keras.data.pipeline import load
-from genesis_keras.evaluation.report import markdown_table, write_json
+from genesis_keras.evaluation.report import markdown_table
 from genesis_keras.evaluation.segmentation import evaluate
+from genesis_keras.storage import write_json
 from genesis_keras.training.checkpoints import load_model
 from genesis_keras.training.config import RunConfig
 from genesis_keras.training.run import MODEL_FILE

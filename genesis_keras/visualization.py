@@ -4,12 +4,10 @@ Colour k of the palette always means slot k, in every picture of every run, so t
 panels can be compared. Images are floats in `[0, 1]`, which are clipped, or uint8.
 """
 
-import os
-import uuid
-from pathlib import Path
-
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from genesis_keras.storage import replacing
 
 # Twenty colours chosen to be told apart (after Sasha Trubetskoy), without the greys,
 # which mean background, ignored and "no slot" here.
@@ -167,15 +165,13 @@ def image_grid(images, columns=None, scale=None):
 def save_png(path, image):
     """Writes a picture, whole or not at all.
 
-    It is written beside the target and then renamed, so that a reader (a browser
-    that reloads, a run killed half way) never meets half a file.
-
     Args:
         path: str or path-like; missing folders are made.
         image: uint8 array `[height, width, 3]`.
 
     Raises:
         ValueError: if the image is of another shape or dtype.
+        OSError: if it cannot be written; a picture there before is intact.
     """
     image = np.asarray(image)
     if image.ndim != 3 or image.shape[-1] != 3 or image.dtype != np.uint8:
@@ -183,14 +179,8 @@ def save_png(path, image):
             "image must be uint8 of shape [height, width, 3]. "
             f"Received: shape={image.shape}, dtype={image.dtype}"
         )
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        Image.fromarray(image).save(temporary, format="PNG", optimize=True)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as partial:
+        Image.fromarray(image).save(partial, format="PNG", optimize=True)
 
 
 def _output(outputs, key, size):

@@ -10,17 +10,25 @@ import pytest
 import genesis_keras
 
 PACKAGE = pathlib.Path(genesis_keras.__file__).parent
-BASICS = {"layers", "distributions", "objectives", "metrics", "data"}
+USERS = {"models", "metrics", "data", "objectives", "visualization", "storage"}
 ALLOWED = {
     "layers": set(),
     "distributions": set(),
     "objectives": {"distributions", "layers"},
     "metrics": set(),
     "data": set(),
-    "visualization": set(),
+    "storage": set(),
+    "visualization": {"storage"},
     "models": {"layers", "distributions", "objectives"},
-    "training": {"models", "metrics", "data", "objectives", "visualization"},
-    "evaluation": {"models", "metrics", "data", "objectives", "visualization"},
+    "training": {"models", "metrics", "data", "objectives", "visualization", "storage"},
+    "evaluation": {
+        "models",
+        "metrics",
+        "data",
+        "objectives",
+        "visualization",
+        "storage",
+    },
     "convert": {"models", "metrics", "data", "objectives", "layers"},
 }
 

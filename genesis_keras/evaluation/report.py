@@ -1,7 +1,4 @@
-"""Scores as a table and as JSON."""
-
-import json
-import pathlib
+"""Scores as a table."""
 
 _COLUMNS = ("ari_fg", "msc_fg", "ari", "msc")
 _TITLES = ("ARI-FG", "MSC-FG", "ARI", "MSC")
@@ -35,13 +32,3 @@ def markdown_table(results):
         f"{left_out} without foreground.",
     ]
     return "\n".join(lines)
-
-
-def write_json(path, content):
-    """Writes a dict as JSON.
-
-    Args:
-        path: The file.
-        content: What to write.
-    """
-    pathlib.Path(path).write_text(json.dumps(content, indent=2) + "\n")

@@ -4,13 +4,14 @@ A checkpoint holds weights, optimiser, GECO and random state; the data position 
 the optimiser's step. Each file appears under its name only when complete.
 """
 
-import os
 import pathlib
 import re
 import zipfile
 
 import keras
 import numpy as np
+
+from genesis_keras.storage import replacing
 
 _NAME = re.compile(r"step_(\d{8})\.keras")
 
@@ -47,7 +48,6 @@ class CheckpointStore:
         Raises:
             OSError: The file cannot be written; older checkpoints are untouched.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
         save_model(model, self.path(step))
         for old in self.steps()[: -self.keep]:
             self.path(old).unlink()
@@ -87,22 +87,11 @@ def save_model(model, path):
         OSError: The file cannot be written; a file there before is untouched.
         ValueError: A weight is not finite.
     """
-    path = pathlib.Path(path)
     for variable in model.trainable_weights:
         if not np.isfinite(variable.numpy()).all():
             raise ValueError(f"not saved: weight {variable.path} is not finite")
-    partial = path.with_name(f".partial-{path.name}")
-    try:
+    with replacing(path) as partial:
         model.save(partial)
-        with open(partial, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except OSError as error:
-        raise OSError(
-            f"cannot write {str(path)!r}: {error}; what was saved before is intact"
-        ) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def load_model(path):

@@ -6,6 +6,7 @@ import pathlib
 
 from genesis_keras.data.registry import get_spec
 from genesis_keras.models.presets import RECIPES
+from genesis_keras.storage import write_json
 
 CONFIG_FILE = "config.json"
 
@@ -79,8 +80,7 @@ class RunConfig:
 
     def save(self, workdir):
         """Writes the settings to `workdir/config.json`."""
-        text = json.dumps(dataclasses.asdict(self), indent=2) + "\n"
-        (pathlib.Path(workdir) / CONFIG_FILE).write_text(text)
+        write_json(pathlib.Path(workdir) / CONFIG_FILE, dataclasses.asdict(self))
 
     @classmethod
     def load(cls, workdir):

@@ -1,6 +1,7 @@
 """A training run: data, model, callbacks and checkpoints from one `RunConfig`."""
 
 import dataclasses
+import inspect
 import pathlib
 
 import keras
@@ -73,7 +74,7 @@ def build_model(config):
     model_class = MODELS[config.model]
     settings = dataclasses.asdict(config)
     # Settings of the run that have the name of an argument of the model are its.
-    names = model_class.__init__.__code__.co_varnames
+    names = inspect.signature(model_class.__init__).parameters
     model = model_class(**{k: v for k, v in settings.items() if k in names})
     model.compile(
         make_optimizer(config.learning_rate, config.warmup_steps, config.decay_steps),
@@ -92,11 +93,7 @@ def _claim(workdir, config, resume):
             )
         before = RunConfig.load(workdir)
         _check_same_model(before, config, workdir)
-    try:
-        workdir.mkdir(parents=True, exist_ok=True)
-        config.save(workdir)
-    except OSError as error:
-        raise OSError(f"cannot write workdir={str(workdir)!r}: {error}") from error
+    config.save(workdir)
 
 
 def _check_same_model(before, config, workdir):

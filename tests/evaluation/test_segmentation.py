@@ -5,9 +5,10 @@ import pytest
 import tensorflow as tf
 from sklearn.metrics import adjusted_rand_score
 
-from genesis_keras.evaluation.report import markdown_table, write_json
+from genesis_keras.evaluation.report import markdown_table
 from genesis_keras.evaluation.segmentation import evaluate
 from genesis_keras.objectives.elbo import elbo
+from genesis_keras.storage import write_json
 
 
 @pytest.fixture

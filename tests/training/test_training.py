@@ -35,7 +35,7 @@ def data_dir(tmp_path_factory):
 
 def weights_of(model):
     variables = [*model.weights, *model.optimizer.variables]
-    return {variable.path: np.array(variable) for variable in variables}
+    return {v.path: keras.ops.convert_to_numpy(v) for v in variables}
 
 
 def assert_equal_weights(first, second):
@@ -89,6 +89,7 @@ def test_a_run_leaves_what_it_promises(data_dir, tmp_path):
 def compiled(make_model, learning_rate=1e-3):
     model = make_model()
     model.compile(make_optimizer(learning_rate))
+    model.optimizer.build(model.trainable_weights)
     return model
 
 

@@ -1,0 +1,54 @@
+"""Files that appear under their name only when complete."""
+
+import contextlib
+import json
+import os
+import pathlib
+import uuid
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Yields a path to write to, which then takes the place of `path`.
+
+    A reader never meets half a file, and when writing fails (a full disk, a killed
+    run) what was there before is intact.
+
+    Args:
+        path: The file to make or replace; missing folders are made.
+
+    Yields:
+        A path in the same folder, with the same ending.
+
+    Raises:
+        OSError: The file cannot be written; it names `path`.
+    """
+    path = pathlib.Path(path)
+    partial = path.with_name(f".{uuid.uuid4().hex}.{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        with open(partial, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        raise OSError(
+            f"cannot write {str(path)!r}: {error}; what was saved before is intact"
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def write_json(path, content):
+    """Writes a dict as JSON, whole or not at all.
+
+    Args:
+        path: The file.
+        content: What to write.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(content, indent=2) + "\n")
