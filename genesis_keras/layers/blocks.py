@@ -40,18 +40,24 @@ def fan_in_uniform(fan_in):
     return keras.initializers.RandomUniform(-bound, bound)
 
 
-def draw_glorot_kernels(layer):
-    """Draws all kernels of a layer and its children anew, Glorot uniform.
+def initialize_glorot(layer, keep=()):
+    """Draws kernels anew, Glorot uniform, and sets biases to zero.
 
-    They are larger than the release's, most of all in the last layers, and so are
-    the first differences between objects that the decoder can learn from.
+    Glorot's kernels are larger than the release's, most of all in the last layers,
+    and so are the first differences between objects that a decoder can learn from.
 
     Args:
-        layer: A built layer or model.
+        layer: A built layer or model; its children are included.
+        keep: Weights that stay as they are.
     """
+    kept = {id(weight) for weight in keep}
     for weight in layer.trainable_weights:
+        if id(weight) in kept:
+            continue
         if weight.name in ("kernel", "recurrent_kernel"):
             weight.assign(keras.initializers.GlorotUniform()(weight.shape))
+        elif weight.name == "bias":
+            weight.assign(tf.zeros(weight.shape))
 
 
 def dense(units, in_features, **kwargs):

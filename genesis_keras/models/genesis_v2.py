@@ -9,7 +9,7 @@ from genesis_keras.layers.autoregressive_prior import AutoregressivePrior
 from genesis_keras.layers.blocks import (
     NORM_GROUPS,
     ConvBlock,
-    draw_glorot_kernels,
+    initialize_glorot,
 )
 from genesis_keras.layers.broadcast_decoder import BroadcastDecoder
 from genesis_keras.layers.instance_colouring import InstanceColouring
@@ -50,8 +50,8 @@ class GenesisV2(SceneModel):
         posterior_scale_bias: See `ObjectPooling.scale_bias`.
         log_sigma_rate: See `InstanceColouring`.
         gate_rate: See `SemiConvolution`.
-        initialization: Of the kernels: "release", uniform in +-1/sqrt(fan_in), or
-            "glorot", with which small models on few steps learn sooner.
+        initialization: "release", kernels and biases uniform in +-1/sqrt(fan_in), or
+            "glorot", with which small models learn sooner (`initialize_glorot`).
         seed: Seed of all draws.
         **kwargs: Arguments of `keras.Model`.
 
@@ -125,7 +125,7 @@ class GenesisV2(SceneModel):
         self._make_layers()
         self.build((None, image_size, image_size, 3))
         if initialization == "glorot":
-            draw_glorot_kernels(self)
+            initialize_glorot(self, keep=[self.pooling.posterior.bias])
 
     def _make_layers(self):
         policy = self.dtype_policy

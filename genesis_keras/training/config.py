@@ -44,7 +44,9 @@ class RunConfig:
     posterior_scale_bias: float = _setting(0.0, "Initial bias of the raw scale.")
     log_sigma_rate: float = _setting(1.0, "Relative learning rate of log_sigma.")
     gate_rate: float = _setting(1.0, "Relative learning rate of the embeddings' gate.")
-    initialization: str = _setting("release", "Of the kernels: release or glorot.")
+    initialization: str = _setting(
+        "release", "Of kernels and biases: release or glorot."
+    )
     learning_rate: float = _setting(1e-4, "Adam's rate, after the warm-up.")
     warmup_steps: int = _setting(0, "Steps over which the rate rises from 0.")
     decay_steps: int = _setting(0, "Steps of cosine decay to 1/50; 0: constant.")
@@ -131,3 +133,14 @@ def resolve(overrides):
             "recipe": recipe,
         }
     )
+
+
+def flags_table():
+    """Returns the README's table of settings, with the values of both recipes."""
+    lines = ["| flag | `fast` on sprites | `paper` | meaning |", "| --- " * 4 + "|"]
+    fast, paper = resolve({}), resolve({"recipe": "paper"})
+    for field in dataclasses.fields(RunConfig):
+        values = [getattr(config, field.name) for config in (fast, paper)]
+        cells = " | ".join("" if value == "" else str(value) for value in values)
+        lines.append(f"| `--{field.name}` | {cells} | {field.metadata['help']} |")
+    return "\n".join(lines)

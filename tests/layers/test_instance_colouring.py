@@ -5,7 +5,6 @@ import tensorflow as tf
 
 from genesis_keras.layers.instance_colouring import InstanceColouring
 from genesis_keras.layers.kernels import KERNELS, initial_log_sigma
-from genesis_keras.layers.semi_convolution import SemiConvolution
 from genesis_keras.layers.stick_breaking import LOG_ZERO, break_stick, clamp_value
 
 SIDE = 12
@@ -196,25 +195,6 @@ def test_initial_scale_makes_the_half_width_patch_an_equal_share(kernel):
     squared_radius = np.float32(1.0 / num_slots)
     alpha = KERNELS[kernel](tf.constant(squared_radius), sigma)
     np.testing.assert_allclose(alpha, 0.5, atol=1e-6)
-
-
-def test_initial_embeddings_are_coordinates():
-    embeddings, delta = SemiConvolution()(tf.random.normal([2, SIDE, SIDE, 16]))
-    np.testing.assert_array_equal(delta, 0.0)
-    np.testing.assert_array_equal(embeddings[..., :6], 0.0)
-    np.testing.assert_allclose(
-        embeddings[0, :, 3, 6], np.linspace(-1, 1, SIDE), atol=1e-6
-    )
-    np.testing.assert_allclose(
-        embeddings[1, 5, :, 7], np.linspace(-1, 1, SIDE), atol=1e-6
-    )
-
-
-def test_semi_convolution_without_coordinates_has_no_gate():
-    layer = SemiConvolution(use_coordinates=False)
-    embeddings, delta = layer(tf.random.normal([2, SIDE, SIDE, 16]))
-    assert [w.name for w in layer.weights] == ["kernel", "bias"]
-    np.testing.assert_array_equal(delta, embeddings[..., -2:])
 
 
 def test_seed_scores_are_drawn_anew_and_reproducibly():

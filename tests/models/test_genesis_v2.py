@@ -164,6 +164,15 @@ def test_narrow_posterior_starts_narrow(make_model, images):
     assert np.mean(wide) > 0.5 and np.mean(narrow) < 0.15
 
 
+def test_glorot_initialization(make_model):
+    model = make_model(initialization="glorot", posterior_scale_bias=-3.0)
+    kernel = model.decoder.project.kernel.numpy()
+    limit = np.sqrt(6 / (8 + 4))  # the release's is 1 / sqrt(8)
+    assert 0.8 * limit < np.abs(kernel).max() <= limit
+    assert np.all(model.decoder.project.bias.numpy() == 0)
+    assert model.pooling.posterior.bias.numpy()[8:].max() < -2
+
+
 def test_training_step_learns_and_uses_beta_from_before(make_model, images):
     from genesis_keras import GECO
 
@@ -260,6 +269,7 @@ def test_training_step_compiles_under_xla(make_model, images):
         ({"pixel_scale": 0.0}, "pixel_scale.*0"),
         ({"kernel": "cubic"}, "cubic"),
         ({"embedding_dim": 1}, "embedding_dim.*1"),
+        ({"initialization": "zeros"}, "initialization.*zeros"),
     ],
 )
 def test_bad_settings_are_named(make_model, settings, message):

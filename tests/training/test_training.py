@@ -34,8 +34,14 @@ def data_dir(tmp_path_factory):
 
 
 def weights_of(model):
-    variables = [*model.weights, *model.optimizer.variables]
-    return {v.path: keras.ops.convert_to_numpy(v) for v in variables}
+    names = {model.name: "model", model.optimizer.name: "optimizer"}
+    values = {}
+    for variable in [*model.weights, *model.optimizer.variables]:
+        path = variable.path
+        for name, common in names.items():
+            path = path.replace(name, common)
+        values[path] = keras.ops.convert_to_numpy(variable)
+    return values
 
 
 def assert_equal_weights(first, second):
