@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import functools
 import importlib
 import importlib.util
 import io
@@ -31,10 +32,12 @@ def prepare(spec: DatasetSpec, data_dir: str | os.PathLike | None = None):
         OSError: `data_dir` cannot be written, or writing failed.
     """
     # A builder's folder is where TFDS will write; nothing is written yet.
-    builder_cls = import_builder(spec.builder).Builder
-    builder = builder_cls(
-        config=spec.config, data_dir=None if data_dir is None else str(data_dir)
+    make_builder = functools.partial(
+        import_builder(spec.builder).Builder,
+        config=spec.config,
+        data_dir=None if data_dir is None else str(data_dir),
     )
+    builder = make_builder()
     if builder.data_path.exists():
         return builder
     where = f"data_dir={str(data_dir)!r}" if data_dir else f"{builder.data_dir!r}"
@@ -52,7 +55,7 @@ def prepare(spec: DatasetSpec, data_dir: str | os.PathLike | None = None):
                 _download_and_prepare(builder, quiet=spec.generated)
     except (OSError, tf.errors.OpError) as error:
         raise OSError(f"Could not make {spec.name} in {where}: {error}") from error
-    return builder
+    return make_builder()  # one that finds what it or another process has made
 
 
 def _download_and_prepare(builder, quiet):

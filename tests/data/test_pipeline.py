@@ -1,6 +1,8 @@
 """The input pipeline: order, resumption, preprocessing and errors."""
 
 import itertools
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -265,3 +267,20 @@ def test_every_spec_matches_its_builder():
         assert spec.num_slots == config.recipe.num_objects[1] + 1
         assert all(config.num_images(split) for split in spec.splits)
     assert get_spec("sprites") is SPECS["sprites/easy"]
+
+
+@pytest.mark.slow
+def test_two_processes_may_ask_for_new_data_at_once(tmp_path):
+    script = (
+        "from genesis_keras.data.pipeline import load\n"
+        f"data = load('sprites', 'test', batch_size=2, data_dir={str(tmp_path)!r})\n"
+        "print(next(iter(data))['image'].shape)\n"
+    )
+    command = [sys.executable, "-c", script]
+    processes = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    for process in processes:
+        output, _ = process.communicate()
+        assert process.returncode == 0
+        assert "(2, 32, 32, 3)" in output
