@@ -109,7 +109,8 @@ def _summary(columns, model):
     num_images = len(columns["elbo"])
     means = {}
     for name, values in columns.items():
-        valid = values[np.isfinite(values)]
+        # Only segmentation scores may leave images out: a NaN ELBO must show.
+        valid = values[~np.isnan(values)] if "/" in name else values
         means[name] = float(np.mean(valid)) if len(valid) else float("nan")
     means["error_per_value"] = means["error"] / (model.image_size**2 * 3)
     means["num_images"] = num_images

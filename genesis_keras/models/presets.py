@@ -1,4 +1,4 @@
-"""Recipes: settings that are known to work, as data."""
+"""Recipes: named settings, as data, with what they reached."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -58,4 +58,4 @@ RECIPES = {
         score="see the README: good for seed 0 of three; beta falls too far",
     ),
 }
-"""Name -> recipe. `paper` is the release's; `fast` learns on two CPU cores."""
+"""Name -> recipe. `paper` is the release's; `fast` is sized for two CPU cores."""
