@@ -2,5 +2,11 @@
 
 unet -> semi_convolution -> instance_colouring -> object_pooling ->
 broadcast_decoder, and autoregressive_prior. They are made of blocks (conv blocks,
-coordinates), stick_breaking (algebra in log space) and kernels (Eq. 3).
+coordinates), stick_breaking (algebra in log space), gaussian_statistics and kernels
+(Eq. 3).
+
+GENESIS: mask_encoder -> mask_posterior -> mask_decoder (of gated_convolution,
+gated_transposed_convolution and batch_normalization) -> component_encoder ->
+component_decoder, with autoregressive_prior and conditional_prior. MONet:
+recurrent_attention (of unet) -> component_encoder -> component_decoder.
 """

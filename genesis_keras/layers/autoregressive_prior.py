@@ -3,9 +3,8 @@
 import keras
 import tensorflow as tf
 
-from genesis_keras.layers.blocks import dense, fan_in_uniform
-
-_SCALE_SHIFT, _SCALE_MIN = 4.0, 1e-4
+from genesis_keras.layers.blocks import dense, lstm_cell
+from genesis_keras.layers.gaussian_statistics import prior_statistics
 
 
 @keras.saving.register_keras_serializable("genesis_keras")
@@ -38,16 +37,7 @@ class AutoregressivePrior(keras.layers.Layer):
 
     def build(self, input_shape):
         dim = input_shape[-1]
-        init = fan_in_uniform(self.units)
-        self.cell = keras.layers.LSTMCell(
-            self.units,
-            kernel_initializer=init,
-            recurrent_initializer=init,
-            bias_initializer=init,
-            unit_forget_bias=False,
-            dtype=self.dtype_policy,
-            name="cell",
-        )
+        self.cell = lstm_cell(self.units, dtype=self.dtype_policy, name="cell")
         self.project = dense(
             2 * dim, self.units, dtype=self.dtype_policy, name="project"
         )
@@ -87,9 +77,7 @@ class AutoregressivePrior(keras.layers.Layer):
 
     def _step(self, latent, state):
         output, state = self.cell(latent, state)
-        raw_mean, raw_scale = tf.split(self.project(output), 2, axis=-1)
-        scale = tf.sigmoid(raw_scale + _SCALE_SHIFT) + _SCALE_MIN
-        return tf.tanh(raw_mean), scale, state
+        return *prior_statistics(self.project(output)), state
 
     def get_config(self):
         return {**super().get_config(), "units": self.units}

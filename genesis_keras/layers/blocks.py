@@ -95,6 +95,24 @@ def conv(filters, kernel_size, in_channels, **kwargs):
     )
 
 
+def lstm_cell(units, **kwargs):
+    """Returns a `keras.layers.LSTMCell` with the release's initialisation.
+
+    Args:
+        units: Size of the state, from which all bounds follow.
+        **kwargs: Further arguments of `keras.layers.LSTMCell`.
+    """
+    # One initialiser for each: a second use of the same one draws the same values.
+    return keras.layers.LSTMCell(
+        units,
+        kernel_initializer=fan_in_uniform(units),
+        recurrent_initializer=fan_in_uniform(units),
+        bias_initializer=fan_in_uniform(units),
+        unit_forget_bias=False,
+        **kwargs,
+    )
+
+
 def conv_upsampled(inputs, kernel):
     """Upsamples to twice the side (nearest), then convolves, in one operation.
 
@@ -111,11 +129,20 @@ def conv_upsampled(inputs, kernel):
     """
     sums = tf.constant(_TAP_SUMS, kernel.dtype)
     kernel = tf.einsum("ia,jb,abcf->ijfc", sums, sums, kernel)  # [4, 4, filters, C]
-    return _conv_transpose(inputs, kernel)
+    return conv_transpose(inputs, kernel)
 
 
-def _conv_transpose(inputs, kernel):
-    """Doubles the side; `kernel` is `[k, k, filters, C]`."""
+def conv_transpose(inputs, kernel, strides=2):
+    """Multiplies the side by `strides`, with TensorFlow's "SAME" cropping.
+
+    Args:
+        inputs: `[N, H, W, C]`.
+        kernel: `[k, k, filters, C]`.
+        strides: Factor on the side.
+
+    Returns:
+        `[N, strides * H, strides * W, filters]`.
+    """
     batch, height, width, _ = (
         static or dynamic
         for static, dynamic in zip(
@@ -125,8 +152,8 @@ def _conv_transpose(inputs, kernel):
     return tf.nn.conv2d_transpose(
         inputs,
         kernel,
-        output_shape=[batch, 2 * height, 2 * width, kernel.shape[2]],
-        strides=2,
+        output_shape=[batch, strides * height, strides * width, kernel.shape[2]],
+        strides=strides,
         padding="SAME",
     )
 
@@ -244,7 +271,7 @@ class UpConvBlock(keras.layers.Layer):
     def call(self, inputs, mirrored=False):
         x = inputs if mirrored else mirror(inputs)
         kernel = tf.reverse(tf.cast(self.kernel, x.dtype), [0, 1])
-        x = _conv_transpose(x, kernel)  # [N, 2H, 2W, filters]
+        x = conv_transpose(x, kernel)  # [N, 2H, 2W, filters]
         x = self.norm(x, bias=tf.convert_to_tensor(self.bias))
         return x if mirrored else mirror(x)
 

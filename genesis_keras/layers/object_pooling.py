@@ -10,9 +10,9 @@ from genesis_keras.layers.blocks import (
     dense,
     fan_in_uniform,
 )
+from genesis_keras.layers.gaussian_statistics import posterior_statistics
 
 _MASS_EPSILON = 1e-5
-_SCALE_SHIFT, _SCALE_MIN = 0.5, 1e-8
 
 
 @keras.saving.register_keras_serializable("genesis_keras")
@@ -85,9 +85,7 @@ class ObjectPooling(keras.layers.Layer):
         masks = tf.reshape(masks, [batch, num_slots, num_pixels])
         mass = tf.reduce_sum(masks, axis=-1, keepdims=True)
         pooled = tf.matmul(masks, features) / (mass + _MASS_EPSILON)  # [B, K, 2F]
-        raw = self.posterior(self.hidden(self.norm(pooled)))
-        mean, raw_scale = tf.split(raw, 2, axis=-1)
-        return mean, tf.nn.softplus(raw_scale + _SCALE_SHIFT) + _SCALE_MIN
+        return posterior_statistics(self.posterior(self.hidden(self.norm(pooled))))
 
     def get_config(self):
         return {

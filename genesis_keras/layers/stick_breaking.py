@@ -33,3 +33,27 @@ def break_stick(log_scope, alpha):
         `exp(log_mask) + exp(new log_scope) = exp(log_scope)`.
     """
     return log_scope + tf.math.log(alpha), log_scope + tf.math.log1p(-alpha)
+
+
+def break_stick_by_logit(log_scope, logit):
+    """`break_stick` with `alpha = sigmoid(logit)`, exact for any logit."""
+    return (
+        log_scope + tf.math.log_sigmoid(logit),
+        log_scope + tf.math.log_sigmoid(-logit),
+    )
+
+
+def masks_from_logits(logits):
+    """Breaks K - 1 shares off a whole stick; the last mask is what is left.
+
+    Args:
+        logits: `[B, K, ...]`, logits of the shares; the last ones are not used.
+
+    Returns:
+        Log masks `[B, K, ...]` that sum to one over K.
+    """
+    logits = logits[:, :-1]
+    log_scopes = tf.cumsum(tf.math.log_sigmoid(-logits), axis=1)  # after each step
+    log_scopes = tf.concat([tf.zeros_like(log_scopes[:, :1]), log_scopes], axis=1)
+    log_masks = log_scopes[:, :-1] + tf.math.log_sigmoid(logits)
+    return tf.concat([log_masks, log_scopes[:, -1:]], axis=1)

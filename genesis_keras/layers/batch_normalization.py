@@ -1,0 +1,89 @@
+"""Batch normalisation, fused with the bias before it."""
+
+import keras
+import tensorflow as tf
+
+from genesis_keras.layers.blocks import NORM_EPSILON
+
+
+@keras.saving.register_keras_serializable("genesis_keras")
+class BatchNormalization(keras.layers.Layer):
+    """Batch normalisation over all axes but the last (Ioffe & Szegedy, 2015).
+
+    Like `keras.layers.BatchNormalization`, but by TensorFlow's fused operation: in
+    training on a CPU about five times as fast. As in the release, the moving
+    variance averages the unbiased variances of the batches.
+
+    Args:
+        momentum: Weight of the past in the moving statistics, 0.9 by default.
+        epsilon: Added to the variance, 1e-5 by default.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: `[N, H, W, C]`.
+        bias: Added to the inputs `[C]`: that of the convolution before; or None.
+        training: Whether to normalise by the statistics of the batch, and to update
+            the moving ones, by which it normalises otherwise (default).
+
+    Returns:
+        `[N, H, W, C]`.
+
+    Raises:
+        ValueError: `momentum` is not in [0, 1).
+
+    Example:
+        >>> BatchNormalization()(tf.zeros([2, 8, 8, 16]), training=True).shape
+        TensorShape([2, 8, 8, 16])
+    """
+
+    def __init__(self, momentum=0.9, epsilon=NORM_EPSILON, **kwargs):
+        super().__init__(**kwargs)
+        if not 0 <= momentum < 1:
+            raise ValueError(f"momentum must be in [0, 1); got {momentum}")
+        self.momentum = momentum
+        self.epsilon = epsilon
+
+    def build(self, inputs_shape, bias_shape=None):
+        # Not autocast: the statistics are computed in float32.
+        settings = {"shape": (inputs_shape[-1],), "autocast": False}
+        moving = {**settings, "trainable": False, "aggregation": "mean"}
+        self.gamma = self.add_weight(initializer="ones", name="gamma", **settings)
+        self.beta = self.add_weight(initializer="zeros", name="beta", **settings)
+        self.moving_mean = self.add_weight(
+            initializer="zeros", name="moving_mean", **moving
+        )
+        self.moving_variance = self.add_weight(
+            initializer="ones", name="moving_variance", **moving
+        )
+
+    def call(self, inputs, bias=None, training=False):
+        bias = tf.zeros_like(self.beta) if bias is None else tf.cast(bias, "float32")
+        if training:
+            return self._by_batch(inputs, bias)
+        rate = self.gamma * tf.math.rsqrt(self.moving_variance + self.epsilon)
+        offset = self.beta + (bias - self.moving_mean) * rate
+        return inputs * tf.cast(rate, inputs.dtype) + tf.cast(offset, inputs.dtype)
+
+    def _by_batch(self, inputs, bias):
+        # The mean takes the bias away again; its gradient is 0, but exists.
+        outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+            inputs,
+            tf.convert_to_tensor(self.gamma),
+            self.beta + 0.0 * bias,
+            epsilon=self.epsilon,
+            is_training=True,
+        )
+        self._move(self.moving_mean, mean + bias)
+        self._move(self.moving_variance, variance)
+        return outputs
+
+    def _move(self, average, value):
+        value = tf.stop_gradient(value)
+        average.assign(self.momentum * average + (1.0 - self.momentum) * value)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+        }

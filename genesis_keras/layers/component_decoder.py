@@ -1,0 +1,88 @@
+"""Component VAE, the way out: component latents -> RGB, and mask logits."""
+
+import keras
+import tensorflow as tf
+
+from genesis_keras.layers.blocks import conv, coordinates
+
+_NUM_CONVOLUTIONS, _FILTERS = 4, 32
+
+
+@keras.saving.register_keras_serializable("genesis_keras")
+class ComponentDecoder(keras.layers.Layer):
+    """Spatial broadcast decoder at full size (Watters et al., 2019; MONet, GENESIS).
+
+    Each latent is broadcast to the image's size and a border of 4, the coordinates
+    are appended, four Conv3x3 without padding take the border away, and a 1x1
+    convolution gives the channels.
+
+    Args:
+        image_size: Side of the images.
+        num_channels: Channels that come out, without an activation: 3 or 4.
+        activation: Of all layers but the last: "elu" in GENESIS, "relu" in MONet.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        latents: `[B, K, D]`.
+
+    Returns:
+        `[B, K, H, W, num_channels]`, float32.
+
+    Example:
+        >>> ComponentDecoder(32)(tf.zeros([2, 4, 16])).shape
+        TensorShape([2, 4, 32, 32, 3])
+    """
+
+    def __init__(self, image_size, num_channels=3, activation="relu", **kwargs):
+        super().__init__(**kwargs)
+        self.image_size = image_size
+        self.num_channels = num_channels
+        self.activation = activation
+
+    def build(self, input_shape):
+        policy = self.dtype_policy
+        channels = input_shape[-1] + 2
+        self.activate = keras.activations.get(self.activation)
+        self.convolutions = []
+        for i in range(_NUM_CONVOLUTIONS):
+            layer = conv(_FILTERS, 3, channels, dtype=policy, name=f"conv_{i}")
+            layer.build((None, None, None, channels))
+            self.convolutions.append(layer)
+            channels = _FILTERS
+        self.project = conv(
+            self.num_channels, 1, channels, dtype=policy, name="project"
+        )
+        self.project.build((None, None, None, channels))
+
+    def call(self, latents):
+        num_slots, dim = latents.shape[1:]
+        x = self.activate(self._convolve_broadcast(tf.reshape(latents, [-1, dim])))
+        for layer in self.convolutions[1:]:
+            x = self.activate(layer(x))
+        x = tf.cast(self.project(x), "float32")  # [B*K, H, W, channels]
+        side = self.image_size
+        return tf.reshape(x, [-1, num_slots, side, side, self.num_channels])
+
+    def _convolve_broadcast(self, latents):
+        """The first convolution, of latents `[N, D]` broadcast to every pixel.
+
+        It is linear: the latents, the same at each pixel, need one matrix product,
+        and the coordinates, the same for each latent, one convolution.
+        """
+        first, dim = self.convolutions[0], latents.shape[-1]
+        kernel = tf.cast(first.kernel, latents.dtype)
+        by_latents, by_grid = tf.split(kernel, [dim, 2], axis=2)
+        side = self.image_size + 2 * _NUM_CONVOLUTIONS
+        grid = coordinates(side, side, latents.dtype)[None]
+        shared = tf.nn.conv2d(grid, by_grid, strides=1, padding="VALID")
+        shared += tf.cast(first.bias, latents.dtype)  # [1, H + 6, W + 6, filters]
+        own = tf.matmul(latents, tf.reduce_sum(by_latents, axis=[0, 1]))
+        return own[:, None, None] + shared
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "image_size": self.image_size,
+            "num_channels": self.num_channels,
+            "activation": self.activation,
+        }

@@ -1,0 +1,88 @@
+"""Component VAE, the way in: image and attention masks -> component posteriors."""
+
+import keras
+import tensorflow as tf
+
+from genesis_keras.layers.blocks import conv, dense
+from genesis_keras.layers.gaussian_statistics import posterior_statistics
+
+_FILTERS = (32, 32, 64, 64)
+_HIDDEN_UNITS = 256
+
+
+@keras.saving.register_keras_serializable("genesis_keras")
+class ComponentEncoder(keras.layers.Layer):
+    """Encodes the image under each mask, all slots in one batch (MONet, GENESIS).
+
+    Four Conv3x3 of stride 2 on [log mask, image], Dense, Dense.
+
+    Args:
+        dim: D, size of a latent; 16 by default.
+        activation: Of all layers but the last: "elu" in GENESIS, "relu" in MONet.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        images: `[B, H, W, 3]`, H and W multiples of 16.
+        log_masks: Log attention masks `[B, K, H, W, 1]`.
+
+    Returns:
+        `posterior_mean` and `posterior_scale`, each `[B, K, D]` float32.
+
+    Raises:
+        ValueError: A side of the images is no multiple of 16.
+
+    Example:
+        >>> encode = ComponentEncoder(activation="elu")
+        >>> masks = tf.zeros([2, 4, 32, 32, 1])
+        >>> mean, scale = encode(tf.zeros([2, 32, 32, 3]), masks)
+        >>> mean.shape
+        TensorShape([2, 4, 16])
+    """
+
+    def __init__(self, dim=16, activation="relu", **kwargs):
+        # The log masks stay float32 under mixed precision until they are inputs.
+        super().__init__(autocast=False, **kwargs)
+        self.dim = dim
+        self.activation = activation
+
+    def build(self, images_shape, log_masks_shape=None):
+        _, height, width, channels = images_shape
+        if height % 16 or width % 16:
+            raise ValueError(
+                "ComponentEncoder needs sides that are multiples of 16; "
+                f"got images_shape={tuple(images_shape)}"
+            )
+        settings = {"activation": self.activation, "dtype": self.dtype_policy}
+        self.convolutions = []
+        channels += 1  # the mask
+        for i, filters in enumerate(_FILTERS):
+            layer = conv(filters, 3, channels, strides=2, name=f"down_{i}", **settings)
+            layer.build((None, None, None, channels))
+            self.convolutions.append(layer)
+            height, width, channels = height // 2, width // 2, filters
+        self.num_features = height * width * channels
+        self.hidden = dense(_HIDDEN_UNITS, self.num_features, name="hidden", **settings)
+        self.posterior = dense(
+            2 * self.dim, _HIDDEN_UNITS, dtype="float32", name="posterior"
+        )
+        self.hidden.build((None, self.num_features))
+        self.posterior.build((None, _HIDDEN_UNITS))
+
+    def call(self, images, log_masks):
+        num_slots, height, width, _ = log_masks.shape[1:]
+        images = tf.tile(images[:, None], [1, num_slots, 1, 1, 1])
+        x = tf.concat([log_masks, images], axis=-1)  # [B, K, H, W, 4]
+        x = tf.cast(tf.reshape(x, [-1, height, width, 4]), self.compute_dtype)
+        for layer in self.convolutions:
+            # "SAME" pads after; the release on both sides, but not all is used.
+            x = layer(tf.pad(x, [[0, 0], [1, 0], [1, 0], [0, 0]]))
+        x = self.hidden(tf.reshape(x, [-1, self.num_features]))  # order H, W, C
+        raw = tf.reshape(self.posterior(x), [-1, num_slots, 2 * self.dim])
+        return posterior_statistics(raw)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "dim": self.dim,
+            "activation": self.activation,
+        }

@@ -1,0 +1,62 @@
+"""The prior of a slot's component latent, given its mask latent."""
+
+import keras
+
+from genesis_keras.layers.blocks import dense
+from genesis_keras.layers.gaussian_statistics import prior_statistics
+
+_NUM_HIDDEN = 2
+
+
+@keras.saving.register_keras_serializable("genesis_keras")
+class ConditionalPrior(keras.layers.Layer):
+    """Gaussian prior p(z_c | z_m), an MLP with ELU on each slot alone (GENESIS).
+
+    Args:
+        dim: Size of the latent z_c.
+        units: Units of the two hidden layers, 256 by default.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        condition: z_m `[B, K, C]`.
+
+    Returns:
+        `prior_mean` and `prior_scale`, each `[B, K, dim]`.
+
+    Example:
+        >>> mean, scale = ConditionalPrior(16)(tf.zeros([2, 4, 64]))
+        >>> mean.shape
+        TensorShape([2, 4, 16])
+    """
+
+    def __init__(self, dim, units=256, **kwargs):
+        super().__init__(**kwargs)
+        self.dim = dim
+        self.units = units
+
+    def build(self, input_shape):
+        widths = [input_shape[-1]] + [self.units] * _NUM_HIDDEN
+        self.hidden = [
+            dense(
+                self.units,
+                width,
+                activation="elu",
+                dtype=self.dtype_policy,
+                name=f"hidden_{i}",
+            )
+            for i, width in enumerate(widths[:-1])
+        ]
+        self.project = dense(
+            2 * self.dim, self.units, dtype=self.dtype_policy, name="project"
+        )
+        for layer, width in zip([*self.hidden, self.project], widths, strict=True):
+            layer.build((None, None, width))
+
+    def call(self, condition):
+        x = condition
+        for layer in self.hidden:
+            x = layer(x)
+        return prior_statistics(self.project(x))
+
+    def get_config(self):
+        return {**super().get_config(), "dim": self.dim, "units": self.units}

@@ -1,0 +1,75 @@
+"""Gated convolution: features times what a second half of channels lets through."""
+
+import keras
+import tensorflow as tf
+
+from genesis_keras.layers.batch_normalization import BatchNormalization
+from genesis_keras.layers.blocks import fan_in_uniform
+
+KERNEL_SIZE = 5
+
+
+def gate(x):
+    """Returns the first half of the channels `[..., 2C]` times sigmoid(the second)."""
+    features, gates = tf.split(x, 2, axis=-1)
+    return features * tf.sigmoid(gates)
+
+
+@keras.saving.register_keras_serializable("genesis_keras")
+class GatedConvolution(keras.layers.Layer):
+    """Conv5x5 to 2N channels, BatchNorm, gate (van den Berg et al., 2018).
+
+    Pads 2 on both sides. The release normalises features and gates apart; channels
+    do not meet in a BatchNorm, so one over all of them is the same.
+
+    Args:
+        filters: N, channels that come out.
+        strides: 1 keeps the side, 2 halves it.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: `[N, H, W, C]`; H and W are multiples of `strides`.
+        training: Mode of the BatchNorm, False by default.
+
+    Returns:
+        `[N, H / strides, W / strides, filters]`.
+
+    Example:
+        >>> GatedConvolution(16, strides=2)(tf.zeros([2, 8, 8, 3])).shape
+        TensorShape([2, 4, 4, 16])
+    """
+
+    def __init__(self, filters, strides=1, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.strides = strides
+
+    def build(self, input_shape):
+        channels = input_shape[-1]
+        fan_in = KERNEL_SIZE**2 * channels
+        self.kernel = self.add_weight(
+            shape=(KERNEL_SIZE, KERNEL_SIZE, channels, 2 * self.filters),
+            initializer=fan_in_uniform(fan_in),
+            name="kernel",
+        )
+        self.bias = self.add_weight(
+            shape=(2 * self.filters,), initializer=fan_in_uniform(fan_in), name="bias"
+        )
+        self.norm = BatchNormalization(dtype=self.dtype_policy, name="norm")
+        self.norm.build((*input_shape[:-1], 2 * self.filters))
+
+    def call(self, inputs, training=False):
+        # "SAME" pads 1 before and 2 after where the stride is 2.
+        border = KERNEL_SIZE // 2
+        after = border - (self.strides - 1)  # the rest of the padding meets no window
+        x = tf.pad(inputs, [[0, 0], [border, after], [border, after], [0, 0]])
+        x = tf.nn.conv2d(x, tf.cast(self.kernel, x.dtype), self.strides, "VALID")
+        x = self.norm(x, bias=tf.convert_to_tensor(self.bias), training=training)
+        return gate(x)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "strides": self.strides,
+        }

@@ -1,0 +1,69 @@
+"""Gated transposed convolution, the way back of `gated_convolution`."""
+
+import keras
+import tensorflow as tf
+
+from genesis_keras.layers.batch_normalization import BatchNormalization
+from genesis_keras.layers.blocks import conv_transpose, fan_in_uniform, mirror
+from genesis_keras.layers.gated_convolution import KERNEL_SIZE, gate
+
+
+@keras.saving.register_keras_serializable("genesis_keras")
+class GatedTransposedConvolution(keras.layers.Layer):
+    """Transposed Conv5x5 to 2N channels, BatchNorm, gate.
+
+    At stride 2 the full result has 2n + 3 pixels a side, of which 2 are cropped
+    before and 1 after: as in `UpConvBlock`, on mirrored images.
+
+    Args:
+        filters: N, channels that come out.
+        strides: 1 keeps the side, 2 doubles it.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: `[N, H, W, C]`.
+        training: Mode of the BatchNorm, False by default.
+        mirrored: Whether the inputs are, and the outputs shall be, mirrored
+            (`mirror`), False by default.
+
+    Returns:
+        `[N, strides * H, strides * W, filters]`.
+
+    Example:
+        >>> GatedTransposedConvolution(16, strides=2)(tf.zeros([2, 4, 4, 3])).shape
+        TensorShape([2, 8, 8, 16])
+    """
+
+    def __init__(self, filters, strides=1, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.strides = strides
+
+    def build(self, input_shape):
+        width = 2 * self.filters
+        fan_in = KERNEL_SIZE**2 * width
+        self.kernel = self.add_weight(
+            shape=(KERNEL_SIZE, KERNEL_SIZE, width, input_shape[-1]),
+            initializer=fan_in_uniform(fan_in),
+            name="kernel",
+        )
+        self.bias = self.add_weight(
+            shape=(width,), initializer=fan_in_uniform(fan_in), name="bias"
+        )
+        self.norm = BatchNormalization(dtype=self.dtype_policy, name="norm")
+        self.norm.build((*input_shape[:-1], width))
+
+    def call(self, inputs, training=False, mirrored=False):
+        x = inputs if mirrored else mirror(inputs)
+        kernel = tf.reverse(tf.cast(self.kernel, x.dtype), [0, 1])
+        x = conv_transpose(x, kernel, self.strides)
+        x = self.norm(x, bias=tf.convert_to_tensor(self.bias), training=training)
+        x = gate(x)
+        return x if mirrored else mirror(x)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "strides": self.strides,
+        }

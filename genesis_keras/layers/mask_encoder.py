@@ -1,0 +1,85 @@
+"""GENESIS's mask encoder: image -> one vector that all mask latents read."""
+
+import keras
+import tensorflow as tf
+
+from genesis_keras.layers.blocks import dense
+from genesis_keras.layers.gated_convolution import GatedConvolution, gate
+
+_FILTERS = (32, 32, 64, 64, 64)
+_MIN_SIZE, _MAX_SIZE = 16, 128
+
+
+def mask_strides(image_size):
+    """Returns the strides of the five gated convolutions.
+
+    Args:
+        image_size: Side of the images, a power of two from 16 to 128.
+
+    Raises:
+        ValueError: It is another number.
+    """
+    power_of_two = image_size > 0 and not image_size & (image_size - 1)
+    if not power_of_two or not _MIN_SIZE <= image_size <= _MAX_SIZE:
+        raise ValueError(
+            f"image_size must be a power of two from {_MIN_SIZE} to {_MAX_SIZE}; "
+            f"got {image_size}"
+        )
+    return (2, 2, 2, 1, 1) if image_size > 64 else (1, 2, 1, 2, 1)
+
+
+@keras.saving.register_keras_serializable("genesis_keras")
+class MaskEncoder(keras.layers.Layer):
+    """Five gated convolutions, then a gated one over all that is left (GENESIS).
+
+    Args:
+        units: Size of the result, 256 by default.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        images: `[B, H, H, 3]`, H a power of two from 16 to 128.
+        training: Mode of the BatchNorms, False by default.
+
+    Returns:
+        `[B, units]`.
+
+    Raises:
+        ValueError: The side of the images is another.
+
+    Example:
+        >>> MaskEncoder()(tf.zeros([2, 32, 32, 3])).shape
+        TensorShape([2, 256])
+    """
+
+    def __init__(self, units=256, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+
+    def build(self, input_shape):
+        _, side, _, channels = input_shape
+        self.convolutions = []
+        for i, (filters, strides) in enumerate(
+            zip(_FILTERS, mask_strides(side), strict=True)
+        ):
+            layer = GatedConvolution(
+                filters, strides, dtype=self.dtype_policy, name=f"down_{i}"
+            )
+            layer.build((None, side, side, channels))
+            self.convolutions.append(layer)
+            side, channels = side // strides, filters
+        # A kernel as large as its input has one position: it is a dense layer.
+        num_inputs = side**2 * channels
+        self.project = dense(
+            2 * self.units, num_inputs, dtype=self.dtype_policy, name="project"
+        )
+        self.project.build((None, num_inputs))
+
+    def call(self, images, training=False):
+        x = images
+        for layer in self.convolutions:
+            x = layer(x, training=training)
+        x = tf.reshape(x, [-1, self.project.kernel.shape[0]])  # order H, W, C
+        return gate(self.project(x))
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}

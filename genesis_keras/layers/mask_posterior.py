@@ -1,0 +1,65 @@
+"""GENESIS's posterior of the mask latents, one slot after the other."""
+
+import keras
+import tensorflow as tf
+
+from genesis_keras.layers.blocks import dense, lstm_cell
+from genesis_keras.layers.gaussian_statistics import posterior_statistics
+
+
+@keras.saving.register_keras_serializable("genesis_keras")
+class MaskPosterior(keras.layers.Layer):
+    """Autoregressive posterior q(z_1..z_K | x) = prod_k q(z_k | x, z_1..z_{k-1}).
+
+    The first latent comes from a dense layer on the image's vector h; then an LSTM
+    reads `[h, z_{k-1}]` and another dense layer gives the statistics of z_k.
+
+    Args:
+        dim: D, size of a latent.
+        units: Units of the LSTM, 128 by default.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        hidden: h `[B, C]`.
+        noise: Standard normal draws `[B, K, D]`; K may be any number.
+
+    Returns:
+        `latents`, `posterior_mean` and `posterior_scale`, each `[B, K, D]`.
+
+    Example:
+        >>> posterior = MaskPosterior(8)
+        >>> latents, mean, scale = posterior(tf.zeros([2, 16]), tf.zeros([2, 4, 8]))
+        >>> latents.shape
+        TensorShape([2, 4, 8])
+    """
+
+    def __init__(self, dim, units=128, **kwargs):
+        super().__init__(**kwargs)
+        self.dim = dim
+        self.units = units
+
+    def build(self, hidden_shape, noise_shape=None):
+        policy = self.dtype_policy
+        features = hidden_shape[-1]
+        self.first = dense(2 * self.dim, features, dtype=policy, name="first")
+        self.cell = lstm_cell(self.units, dtype=policy, name="cell")
+        self.project = dense(2 * self.dim, self.units, dtype=policy, name="project")
+        self.first.build((None, features))
+        self.cell.build((None, features + self.dim))
+        self.project.build((None, self.units))
+
+    def call(self, hidden, noise):
+        state = [tf.zeros([tf.shape(hidden)[0], self.units], hidden.dtype)] * 2
+        statistics = posterior_statistics(self.first(hidden))
+        slots = []
+        for draw in tf.unstack(noise, axis=1):
+            if slots:
+                inputs = tf.concat([hidden, slots[-1][0]], axis=-1)
+                output, state = self.cell(inputs, state)
+                statistics = posterior_statistics(self.project(output))
+            mean, scale = statistics
+            slots.append((mean + scale * draw, mean, scale))
+        return tuple(tf.stack(values, axis=1) for values in zip(*slots, strict=True))
+
+    def get_config(self):
+        return {**super().get_config(), "dim": self.dim, "units": self.units}

@@ -1,0 +1,162 @@
+"""Slot attention: features -> slots that compete for them, iteratively."""
+
+import keras
+import tensorflow as tf
+
+from genesis_keras.layers.random_source import RandomSource
+
+_EPSILON = 1e-8  # keeps the weights of a slot that no pixel chose finite
+_NORM_EPSILON = 1e-3  # of this baseline's release; all other norms have 1e-5
+
+
+@keras.saving.register_keras_serializable("genesis_keras")
+class SlotAttention(keras.layers.Layer):
+    """Slots attend to pixels, and pixels choose among slots (Algorithm 1).
+
+    Slots start as draws from one learned Gaussian. In each iteration
+    `m = softmax_k(q_k . k_n / sqrt(D))`, over the slots; each slot reads the mean of
+    the values v_n with weights m + 1e-8, normalised over the pixels; a GRU updates
+    the slot by what it read, and a residual MLP follows. Permuting the noise of the
+    slots permutes the slots (Locatello et al., NeurIPS 2020, Section 2.1).
+
+    Args:
+        num_slots: K; each call may take another.
+        slot_dim: D, size of a slot, and of keys, queries and values.
+        num_iterations: Iterations; each call may take another number.
+        hidden_dim: Hidden units of the MLP.
+        seed: Seed of the noise.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: Features of the pixels `[B, N, C]`.
+        num_slots: K of this call, by default that of the constructor.
+        num_iterations: The same for the iterations.
+        noise: Standard normal draws `[B, K, D]`; made if None.
+
+    Returns:
+        slots `[B, K, D]`, and log m of the last iteration `[B, K, N]`, normalised
+        over the slots.
+
+    Raises:
+        ValueError: A number is below 1, or the noise is not of K slots of size D.
+
+    Example:
+        >>> slots, log_masks = SlotAttention(5, slot_dim=8)(tf.zeros([2, 100, 16]))
+        >>> slots.shape, log_masks.shape
+        (TensorShape([2, 5, 8]), TensorShape([2, 5, 100]))
+    """
+
+    def __init__(
+        self,
+        num_slots,
+        slot_dim=64,
+        num_iterations=3,
+        hidden_dim=128,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        for name, value in (
+            ("num_slots", num_slots),
+            ("slot_dim", slot_dim),
+            ("num_iterations", num_iterations),
+            ("hidden_dim", hidden_dim),
+        ):
+            _check_positive(name, value)
+        self.num_slots = num_slots
+        self.slot_dim = slot_dim
+        self.num_iterations = num_iterations
+        self.hidden_dim = hidden_dim
+        self.seed = seed
+        self.random = RandomSource(seed, name="random")
+
+    def build(self, input_shape):
+        dim, channels = self.slot_dim, input_shape[-1]
+        glorot = keras.initializers.GlorotUniform
+        self.initial_mean = self.add_weight(
+            shape=(1, 1, dim), initializer=glorot(), name="initial_mean"
+        )
+        self.initial_log_scale = self.add_weight(
+            shape=(1, 1, dim), initializer=glorot(), name="initial_log_scale"
+        )
+        for name, size in (
+            ("norm_inputs", channels),
+            ("norm_slots", dim),
+            ("norm_hidden", dim),
+        ):
+            norm = keras.layers.LayerNormalization(
+                epsilon=_NORM_EPSILON, dtype=self.dtype_policy, name=name
+            )
+            norm.build((None, None, size))
+            setattr(self, name, norm)
+        for name, size in (("query", dim), ("key", channels), ("value", channels)):
+            dense = keras.layers.Dense(
+                dim, use_bias=False, dtype=self.dtype_policy, name=name
+            )
+            dense.build((None, None, size))
+            setattr(self, name, dense)
+        self.cell = keras.layers.GRUCell(dim, dtype=self.dtype_policy, name="cell")
+        self.cell.build((None, dim))
+        self.hidden = keras.layers.Dense(
+            self.hidden_dim, activation="relu", dtype=self.dtype_policy, name="hidden"
+        )
+        self.hidden.build((None, None, dim))
+        self.residual = keras.layers.Dense(
+            dim, dtype=self.dtype_policy, name="residual"
+        )
+        self.residual.build((None, None, self.hidden_dim))
+
+    def call(self, inputs, num_slots=None, num_iterations=None, noise=None):
+        num_slots = self.num_slots if num_slots is None else num_slots
+        if num_iterations is None:
+            num_iterations = self.num_iterations
+        _check_positive("num_slots", num_slots)
+        _check_positive("num_iterations", num_iterations)
+        inputs = self.norm_inputs(inputs)
+        keys, values = self.key(inputs), self.value(inputs)  # [B, N, D]
+        slots = self._initial_slots(tf.shape(inputs)[0], num_slots, noise)
+        for _ in range(num_iterations):
+            log_masks = self._compete(slots, keys)  # [B, K, N]
+            slots = self._update(slots, log_masks, values)  # [B, K, D]
+        return slots, log_masks
+
+    def _initial_slots(self, batch, num_slots, noise):
+        if noise is None:
+            noise = self.random.normal([batch, num_slots, self.slot_dim])
+        noise = tf.convert_to_tensor(noise, self.compute_dtype)
+        if noise.shape[1:] != (num_slots, self.slot_dim):
+            raise ValueError(
+                f"noise must have shape [B, {num_slots}, {self.slot_dim}]; "
+                f"got {noise.shape}"
+            )
+        return self.initial_mean + tf.exp(self.initial_log_scale) * noise
+
+    def _compete(self, slots, keys):
+        """Log masks `[B, K, N]`: a distribution over slots at each pixel."""
+        queries = self.query(self.norm_slots(slots)) * self.slot_dim**-0.5
+        return tf.nn.log_softmax(tf.matmul(queries, keys, transpose_b=True), axis=1)
+
+    def _update(self, slots, log_masks, values):
+        """Slots after they read the pixels they won."""
+        weights = tf.exp(log_masks) + _EPSILON
+        weights /= tf.reduce_sum(weights, axis=-1, keepdims=True)
+        readings = tf.matmul(weights, values)  # [B, K, D]
+        flat = [tf.reshape(x, [-1, self.slot_dim]) for x in (readings, slots)]
+        updated, _ = self.cell(flat[0], [flat[1]])  # [B*K, D]
+        slots = tf.reshape(updated, tf.shape(slots))
+        return slots + self.residual(self.hidden(self.norm_hidden(slots)))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_slots": self.num_slots,
+            "slot_dim": self.slot_dim,
+            "num_iterations": self.num_iterations,
+            "hidden_dim": self.hidden_dim,
+            "seed": self.seed,
+        }
+
+
+def _check_positive(name, value):
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1; got {value}")

@@ -1,0 +1,118 @@
+"""What GENESIS and MONet-G share: draws, sampling, and a K for the whole batch."""
+
+import tensorflow as tf
+
+from genesis_keras.models.base import SceneModel
+
+
+class FixedSlotModel(SceneModel):
+    """Base of the generative models that fix K before they look at the image.
+
+    Subclasses have `latent_dim` (D), `draw_latents` and `decode`.
+
+    Attributes:
+        min_slots: The smallest K that the model is defined for.
+
+    Args:
+        image_size: Side H = W of the images, in pixels.
+        num_slots: K in training; each call may take another.
+        pixel_scale: sigma_x of the likelihood.
+        seed: Seed of all draws.
+        **kwargs: Arguments of `keras.Model`.
+
+    Raises:
+        ValueError: `num_slots` is below `min_slots` or `pixel_scale` not positive.
+    """
+
+    min_slots = 1
+
+    def __init__(self, image_size, num_slots, pixel_scale, seed=None, **kwargs):
+        super().__init__(image_size, num_slots, seed=seed, **kwargs)
+        self._check_num_slots(num_slots)
+        if not pixel_scale > 0:
+            raise ValueError(f"pixel_scale must be positive; got {pixel_scale}")
+        self.pixel_scale = pixel_scale
+
+    def prepare(self, images, num_slots, flexible_slots, noise):
+        """Checks the arguments of a call and draws what is missing.
+
+        Args:
+            images: `[B, H, W, 3]` floats in [0, 1].
+            num_slots: K of this call, or None for that of training.
+            flexible_slots: Must be False.
+            noise: Standard normal draws of the latents `[B, K, D]`, or None.
+
+        Returns:
+            Images and noise, float32.
+
+        Raises:
+            ValueError: An argument is wrong.
+        """
+        images = self.check_images(images)
+        num_slots = self._check_num_slots(num_slots)
+        if flexible_slots:
+            raise ValueError(
+                f"{type(self).__name__} fixes the number of slots for all images: "
+                f"flexible_slots must be False; got {flexible_slots!r}"
+            )
+        return images, self._check_noise(noise, tf.shape(images)[0], num_slots)
+
+    def fixed_draws(self, num_images, num_slots=None, seed=0):
+        """Returns the random arguments of a call, the same for the same seed.
+
+        Args:
+            num_images: B.
+            num_slots: K, by default that of training.
+            seed: An integer, or two.
+
+        Returns:
+            Dict of `noise [B, K, D]`. That of the first images does not depend on B.
+        """
+        num_slots = self._check_num_slots(num_slots)
+        seed = tf.reshape(tf.cast(seed, "int32"), [-1])
+        seed = tf.concat([seed, seed], 0)[:2]
+        shape = [num_images, num_slots, self.latent_dim]
+        return {"noise": tf.random.stateless_normal(shape, seed)}
+
+    def sample(self, num_images, num_slots=None, noise=None):
+        """Draws scenes: latents from the prior, then the decoder.
+
+        Args:
+            num_images: B, at least 1.
+            num_slots: K, at least `min_slots`; by default that of training.
+            noise: Standard normal draws `[B, K, D]`; made if None.
+
+        Returns:
+            The dict of `decode`, and `latents [B, K, D]`.
+
+        Raises:
+            ValueError: `num_images`, `num_slots` or the shape of `noise` is wrong.
+        """
+        if num_images < 1:
+            raise ValueError(f"num_images must be at least 1; got {num_images}")
+        num_slots = self._check_num_slots(num_slots)
+        noise = self._check_noise(noise, num_images, num_slots)
+        latents = self.draw_latents(noise)
+        return {**self.decode(latents), "latents": latents}
+
+    def _check_num_slots(self, num_slots):
+        num_slots = self.num_slots if num_slots is None else num_slots
+        if num_slots < self.min_slots:
+            raise ValueError(
+                f"num_slots must be at least {self.min_slots}; got {num_slots}"
+            )
+        return num_slots
+
+    def _check_noise(self, noise, num_images, num_slots):
+        if noise is None:
+            return self.random.normal([num_images, num_slots, self.latent_dim])
+        noise = tf.convert_to_tensor(noise, "float32")
+        if noise.shape.rank != 3 or noise.shape[1:] != (num_slots, self.latent_dim):
+            raise ValueError(
+                f"noise must have shape [B, {num_slots}, {self.latent_dim}]; "
+                f"got {noise.shape}"
+            )
+        return noise
+
+    def get_config(self):
+        return {**super().get_config(), "pixel_scale": self.pixel_scale}

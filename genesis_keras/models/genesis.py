@@ -1,0 +1,231 @@
+"""GENESIS (Engelcke, Kosiorek, Parker Jones, Posner, ICLR 2020)."""
+
+import keras
+import tensorflow as tf
+
+from genesis_keras.distributions.latents import sampled_kl
+from genesis_keras.distributions.pixel_mixture import reconstruction_error
+from genesis_keras.layers.autoregressive_prior import AutoregressivePrior
+from genesis_keras.layers.component_decoder import ComponentDecoder
+from genesis_keras.layers.component_encoder import ComponentEncoder
+from genesis_keras.layers.conditional_prior import ConditionalPrior
+from genesis_keras.layers.mask_decoder import MaskDecoder
+from genesis_keras.layers.mask_encoder import MaskEncoder
+from genesis_keras.layers.mask_posterior import MaskPosterior
+from genesis_keras.models.fixed_slots import FixedSlotModel
+from genesis_keras.models.outputs import check_outputs
+from genesis_keras.objectives.elbo import elbo
+
+HIDDEN_UNITS = 256
+
+
+@keras.saving.register_keras_serializable("genesis_keras")
+class Genesis(FixedSlotModel):
+    """Splits images into masks slot by slot, then encodes what is under each.
+
+    image -> one vector -> mask latents z_m, one after the other -> attention masks
+    -> component latents z_c -> components. The attention masks mix the components,
+    so `log_object_masks` are the `log_masks`. A slot's latent is z_m, then z_c, and
+    its KL that of both.
+
+    Args:
+        image_size: Side of the images: 32, 64, 128 (a power of two, at least 16).
+        num_slots: K in training, at least 2; each call may take another.
+        mask_latent_dim: Size of z_m.
+        component_latent_dim: Size of z_c.
+        autoregressive_prior: Whether the prior of z_m sees earlier slots; False
+            gives N(0, 1) for each.
+        pixel_scale: sigma_x of the likelihood.
+        seed: Seed of all draws.
+        **kwargs: Arguments of `keras.Model`.
+
+    Call arguments:
+        images: `[B, H, W, 3]` floats in [0, 1].
+        training: Whether BatchNorms use, and keep, the statistics of the batch.
+        num_slots: K of this call, by default that of the constructor.
+        flexible_slots: Must be False.
+        min_mask_pixels: Not used.
+        noise: Standard normal draws of the latents `[B, K, D]`; made if None.
+
+    Returns:
+        The dict of `genesis_keras.models.outputs`, with
+        D = `mask_latent_dim + component_latent_dim`.
+
+    Raises:
+        ValueError: An argument or the shape or type of the images is wrong.
+
+    Example:
+        >>> model = Genesis(image_size=32, num_slots=4)
+        >>> model(tf.zeros([2, 32, 32, 3]))["log_masks"].shape
+        TensorShape([2, 4, 32, 32, 1])
+    """
+
+    min_slots = 2
+
+    def __init__(
+        self,
+        image_size=64,
+        num_slots=7,
+        mask_latent_dim=64,
+        component_latent_dim=16,
+        autoregressive_prior=True,
+        pixel_scale=0.7,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(image_size, num_slots, pixel_scale, seed=seed, **kwargs)
+        self.mask_latent_dim = mask_latent_dim
+        self.component_latent_dim = component_latent_dim
+        self.autoregressive_prior = autoregressive_prior
+        self._make_layers()
+        self.build((None, image_size, image_size, 3))
+
+    def _make_layers(self):
+        policy = self.dtype_policy
+        self.mask_encoder = MaskEncoder(HIDDEN_UNITS, dtype=policy, name="mask_encoder")
+        # What works on vectors alone costs nothing in float32.
+        self.mask_posterior = MaskPosterior(
+            self.mask_latent_dim, dtype="float32", name="mask_posterior"
+        )
+        self.mask_decoder = MaskDecoder(
+            self.image_size, dtype=policy, name="mask_decoder"
+        )
+        self.component_encoder = ComponentEncoder(
+            self.component_latent_dim, "elu", dtype=policy, name="component_encoder"
+        )
+        self.component_decoder = ComponentDecoder(
+            self.image_size, 3, "elu", dtype=policy, name="component_decoder"
+        )
+        if self.autoregressive_prior:
+            self.mask_prior = AutoregressivePrior(
+                4 * self.mask_latent_dim, dtype="float32", name="mask_prior"
+            )
+        self.component_prior = ConditionalPrior(
+            self.component_latent_dim, dtype="float32", name="component_prior"
+        )
+
+    @property
+    def latent_dim(self):
+        """D, the size of z_m and z_c together."""
+        return self.mask_latent_dim + self.component_latent_dim
+
+    def build(self, input_shape):
+        if self.built:
+            return
+        mask_latents = (None, self.num_slots, self.mask_latent_dim)
+        self.mask_encoder.build(input_shape)
+        self.mask_posterior.build((None, HIDDEN_UNITS))
+        self.mask_decoder.build(mask_latents)
+        self.component_encoder.build(input_shape)
+        self.component_decoder.build((None, self.num_slots, self.component_latent_dim))
+        if self.autoregressive_prior:
+            self.mask_prior.build(mask_latents)
+        self.component_prior.build(mask_latents)
+        self.built = True
+
+    def call(
+        self,
+        images,
+        training=False,
+        num_slots=None,
+        flexible_slots=False,
+        min_mask_pixels=20.0,
+        noise=None,
+    ):
+        images, noise = self.prepare(images, num_slots, flexible_slots, noise)
+        mask_noise, component_noise = self._split(noise)
+        hidden = self.mask_encoder(images, training=training)  # [B, 256]
+        z_m, *mask_posterior = self.mask_posterior(hidden, mask_noise)  # [B, K, 64]
+        log_masks = self.mask_decoder(z_m, training=training)  # [B, K, H, W, 1]
+        component_posterior = self.component_encoder(images, log_masks)  # [B, K, 16]
+        z_c = component_posterior[0] + component_posterior[1] * component_noise
+        decoded = self._mix(log_masks, z_c)
+        latents = tf.concat([z_m, z_c], axis=-1)  # [B, K, D]
+        mean, scale = _join(mask_posterior, component_posterior)
+        prior_mean, prior_scale = _join(
+            self._mask_prior_statistics(z_m), self.component_prior(z_m)
+        )
+        kl = sampled_kl(latents, mean, scale, prior_mean, prior_scale)  # [B, K]
+        error = reconstruction_error(
+            images, log_masks, decoded["components"], self.pixel_scale
+        )
+        return check_outputs(
+            {
+                **decoded,
+                "masks": tf.exp(log_masks),
+                "log_masks": log_masks,
+                "num_slots": tf.fill(tf.shape(images)[:1], noise.shape[1]),
+                "latents": latents,
+                "posterior_mean": mean,
+                "posterior_scale": scale,
+                "prior_mean": prior_mean,
+                "prior_scale": prior_scale,
+                "reconstruction_error": error,
+                "kl_latents": kl,
+                "kl_masks": tf.zeros_like(error),
+                "elbo": elbo(error, kl),
+            }
+        )
+
+    def decode(self, latents):
+        """Decodes latents into a scene; edit them to edit the scene.
+
+        Args:
+            latents: z_m, then z_c, of each slot `[B, K, D]`.
+
+        Returns:
+            Dict of `components [B, K, H, W, 3]`, `log_object_masks [B, K, H, W, 1]`
+            and `reconstruction [B, H, W, 3]`.
+        """
+        z_m, z_c = self._split(latents)
+        return self._mix(self.mask_decoder(z_m), z_c)
+
+    def draw_latents(self, noise):
+        """Draws z_m of one slot after the other, then z_c given z_m.
+
+        Args:
+            noise: Standard normal draws `[B, K, D]`.
+
+        Returns:
+            Latents `[B, K, D]`.
+        """
+        mask_noise, component_noise = self._split(noise)
+        z_m = mask_noise
+        if self.autoregressive_prior:
+            z_m = self.mask_prior.sample(mask_noise)
+        mean, scale = self.component_prior(z_m)
+        return tf.concat([z_m, mean + scale * component_noise], axis=-1)
+
+    def _split(self, latents):
+        return tf.split(
+            latents, [self.mask_latent_dim, self.component_latent_dim], axis=-1
+        )
+
+    def _mix(self, log_masks, component_latents):
+        components = tf.sigmoid(self.component_decoder(component_latents))
+        return {
+            "components": components,
+            "log_object_masks": log_masks,
+            "reconstruction": tf.reduce_sum(tf.exp(log_masks) * components, axis=1),
+        }
+
+    def _mask_prior_statistics(self, mask_latents):
+        if self.autoregressive_prior:
+            return self.mask_prior(mask_latents)
+        return tf.zeros_like(mask_latents), tf.ones_like(mask_latents)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "mask_latent_dim": self.mask_latent_dim,
+            "component_latent_dim": self.component_latent_dim,
+            "autoregressive_prior": self.autoregressive_prior,
+        }
+
+
+def _join(mask_statistics, component_statistics):
+    """Joins means and scales of z_m and z_c, `[B, K, D]` each."""
+    return [
+        tf.concat(pair, axis=-1)
+        for pair in zip(mask_statistics, component_statistics, strict=True)
+    ]

@@ -1,0 +1,187 @@
+"""MONet-G: MONet (Burgess et al., 2019) as the paper trains it, with GECO."""
+
+import keras
+import tensorflow as tf
+
+from genesis_keras.distributions.latents import categorical_kl, sampled_kl
+from genesis_keras.distributions.pixel_mixture import reconstruction_error
+from genesis_keras.layers.component_decoder import ComponentDecoder
+from genesis_keras.layers.component_encoder import ComponentEncoder
+from genesis_keras.layers.recurrent_attention import RecurrentAttention
+from genesis_keras.layers.stick_breaking import masks_from_logits
+from genesis_keras.models.fixed_slots import FixedSlotModel
+from genesis_keras.models.outputs import check_outputs
+from genesis_keras.objectives.elbo import elbo
+
+MASK_PRIORS = ("softmax", "scope")
+
+
+@keras.saving.register_keras_serializable("genesis_keras")
+class Monet(FixedSlotModel):
+    """Splits images into masks by recurrent attention; a VAE explains each slot.
+
+    image -> attention masks, one UNet pass each -> component latents -> components
+    and reconstructed masks. Two kinds of masks, two bounds:
+
+    - Training mixes the components by the attention masks (`reconstruction`,
+      `reconstruction_error`) and pays `kl_masks`, the KL from the attention masks to
+      the reconstructed ones (`log_object_masks`), summed over pixels.
+    - Only the reconstructed masks come from latents. `elbo`, the reported bound,
+      mixes by these and leaves the KL of the masks out (footnote 2 of the paper).
+
+    Args:
+        image_size: Side of the images: 32, 64, 128 (a power of two, at least 16).
+        num_slots: K in training; each call may take another.
+        mask_prior: How mask logits become reconstructed masks: "softmax" over the
+            slots, or "scope", stick breaking.
+        component_latent_dim: D, the size of a latent.
+        attention_filters: Channels of the first block of the attention's UNet.
+        pixel_scale: sigma_x of the likelihood.
+        seed: Seed of all draws.
+        **kwargs: Arguments of `keras.Model`.
+
+    Call arguments:
+        images: `[B, H, W, 3]` floats in [0, 1].
+        training: Not used.
+        num_slots: K of this call, by default that of the constructor.
+        flexible_slots: Must be False.
+        min_mask_pixels: Not used.
+        noise: Standard normal draws of the latents `[B, K, D]`; made if None.
+
+    Returns:
+        The dict of `genesis_keras.models.outputs`.
+
+    Raises:
+        ValueError: An argument or the shape or type of the images is wrong.
+
+    Example:
+        >>> model = Monet(image_size=32, num_slots=4)
+        >>> model(tf.zeros([2, 32, 32, 3]))["log_masks"].shape
+        TensorShape([2, 4, 32, 32, 1])
+    """
+
+    def __init__(
+        self,
+        image_size=64,
+        num_slots=7,
+        mask_prior="softmax",
+        component_latent_dim=16,
+        attention_filters=32,
+        pixel_scale=0.7,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(image_size, num_slots, pixel_scale, seed=seed, **kwargs)
+        if mask_prior not in MASK_PRIORS:
+            raise ValueError(
+                f"mask_prior must be one of {MASK_PRIORS}; got {mask_prior!r}"
+            )
+        self.mask_prior = mask_prior
+        self.component_latent_dim = component_latent_dim
+        self.attention_filters = attention_filters
+        policy = self.dtype_policy
+        self.attention = RecurrentAttention(
+            attention_filters, dtype=policy, name="attention"
+        )
+        self.component_encoder = ComponentEncoder(
+            component_latent_dim, "relu", dtype=policy, name="component_encoder"
+        )
+        self.component_decoder = ComponentDecoder(
+            image_size, 4, "relu", dtype=policy, name="component_decoder"
+        )
+        self.build((None, image_size, image_size, 3))
+
+    @property
+    def latent_dim(self):
+        """D, the size of a latent."""
+        return self.component_latent_dim
+
+    def build(self, input_shape):
+        if self.built:
+            return
+        self.attention.build(input_shape)
+        self.component_encoder.build(input_shape)
+        self.component_decoder.build((None, self.num_slots, self.component_latent_dim))
+        self.built = True
+
+    def call(
+        self,
+        images,
+        training=False,
+        num_slots=None,
+        flexible_slots=False,
+        min_mask_pixels=20.0,
+        noise=None,
+    ):
+        images, noise = self.prepare(images, num_slots, flexible_slots, noise)
+        log_masks = self.attention(images, num_slots=noise.shape[1])  # [B, K, H, W, 1]
+        mean, scale = self.component_encoder(images, log_masks)  # [B, K, D]
+        latents = mean + scale * noise
+        components, log_object_masks = self._decode_slots(latents)
+        prior_mean, prior_scale = tf.zeros_like(mean), tf.ones_like(mean)
+        kl = sampled_kl(latents, mean, scale, prior_mean, prior_scale)  # [B, K]
+        kl_masks = categorical_kl(log_masks, log_object_masks, axis=1)  # [B, H, W, 1]
+        error, reported_error = (
+            reconstruction_error(images, masks, components, self.pixel_scale)
+            for masks in (log_masks, log_object_masks)
+        )
+        return check_outputs(
+            {
+                "reconstruction": _mix(log_masks, components),
+                "components": components,
+                "masks": tf.exp(log_masks),
+                "log_masks": log_masks,
+                "log_object_masks": log_object_masks,
+                "num_slots": tf.fill(tf.shape(images)[:1], noise.shape[1]),
+                "latents": latents,
+                "posterior_mean": mean,
+                "posterior_scale": scale,
+                "prior_mean": prior_mean,
+                "prior_scale": prior_scale,
+                "reconstruction_error": error,
+                "kl_latents": kl,
+                "kl_masks": tf.reduce_sum(kl_masks, axis=[1, 2, 3]),
+                "elbo": elbo(reported_error, kl),
+            }
+        )
+
+    def decode(self, latents):
+        """Decodes latents into a scene, mixed by the reconstructed masks.
+
+        Args:
+            latents: `[B, K, D]`.
+
+        Returns:
+            Dict of `components [B, K, H, W, 3]`, `log_object_masks [B, K, H, W, 1]`
+            and `reconstruction [B, H, W, 3]`.
+        """
+        components, log_object_masks = self._decode_slots(latents)
+        return {
+            "components": components,
+            "log_object_masks": log_object_masks,
+            "reconstruction": _mix(log_object_masks, components),
+        }
+
+    def draw_latents(self, noise):
+        """Returns `noise`: the prior is N(0, 1)."""
+        return noise
+
+    def _decode_slots(self, latents):
+        """Latents -> components and log masks, `[B, K, H, W, 3 and 1]`."""
+        raw, logits = tf.split(self.component_decoder(latents), [3, 1], axis=-1)
+        if self.mask_prior == "scope":
+            return tf.sigmoid(raw), masks_from_logits(logits)
+        return tf.sigmoid(raw), tf.nn.log_softmax(logits, axis=1)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "mask_prior": self.mask_prior,
+            "component_latent_dim": self.component_latent_dim,
+            "attention_filters": self.attention_filters,
+        }
+
+
+def _mix(log_masks, components):
+    """Returns the image `[B, H, W, 3]` that the masks make of the components."""
+    return tf.reduce_sum(tf.exp(log_masks) * components, axis=1)

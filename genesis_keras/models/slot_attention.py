@@ -1,0 +1,251 @@
+"""Slot Attention (Locatello et al., NeurIPS 2020): a baseline that cannot generate."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+from genesis_keras.layers.position_embedding import PositionEmbedding
+from genesis_keras.layers.slot_attention import SlotAttention
+from genesis_keras.models.base import SceneModel
+from genesis_keras.models.outputs import check_outputs
+
+_CHANNELS = 64  # of encoder and decoder
+_NUM_CONVS = 4
+_BROADCAST_SIDE = 8
+
+
+@keras.saving.register_keras_serializable("genesis_keras")
+class SlotAttentionModel(SceneModel):
+    """Splits images into slots by iterative attention; an autoencoder, no more.
+
+    image -> convolutions at full resolution -> positions added -> slot attention ->
+    each slot broadcast and decoded -> softmax of the mask logits over the slots. It
+    minimises the mean squared error; there is no likelihood, no prior and nothing
+    to sample from.
+
+    Args:
+        image_size: Side of the images: 32, 64, 128 (8 times a power of two).
+        num_slots: K in training; each call may take another.
+        num_iterations: Iterations of the attention; each call may take another
+            number.
+        slot_dim: D, size of a slot.
+        seed: Seed of all draws.
+        **kwargs: Arguments of `keras.Model`.
+
+    Call arguments:
+        images: `[B, H, W, 3]` floats in [0, 1].
+        num_slots: K of this call, by default that of the constructor.
+        num_iterations: The same for the iterations.
+        noise: Standard normal draws of the first slots `[B, K, D]`; made if None.
+
+    Returns:
+        The dict of `genesis_keras.models.outputs`: `masks` are the attention of the
+        last iteration, latents and their posterior mean are the slots, and
+        statistics that do not exist are 0 (the ELBO NaN). Colours pass no sigmoid,
+        so they may leave [0, 1].
+
+    Raises:
+        ValueError: An argument or the shape or type of the images is wrong.
+
+    Example:
+        >>> model = SlotAttentionModel(image_size=32, num_slots=4)
+        >>> model(tf.zeros([2, 32, 32, 3]))["log_masks"].shape
+        TensorShape([2, 4, 32, 32, 1])
+    """
+
+    has_likelihood = False
+
+    def __init__(
+        self,
+        image_size=64,
+        num_slots=7,
+        num_iterations=3,
+        slot_dim=64,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(image_size, num_slots, seed=seed, **kwargs)
+        num_doublings = math.log2(image_size / _BROADCAST_SIDE)
+        if num_doublings < 0 or num_doublings % 1:
+            raise ValueError(
+                f"image_size must be {_BROADCAST_SIDE} times a power of two; "
+                f"got {image_size}"
+            )
+        self.num_iterations = num_iterations
+        self.slot_dim = slot_dim
+        self._make_encoder()
+        self.attention = SlotAttention(
+            num_slots,
+            slot_dim,
+            num_iterations,
+            seed=seed,
+            dtype="float32",
+            name="attention",
+        )
+        self._make_decoder(int(num_doublings))
+        self.build((None, image_size, image_size, 3))
+
+    def _make_encoder(self):
+        policy = self.dtype_policy
+        self.encoder = [
+            _conv(keras.layers.Conv2D, dtype=policy, name=f"encoder_{i}")
+            for i in range(_NUM_CONVS)
+        ]
+        self.encoder_positions = PositionEmbedding(
+            dtype=policy, name="encoder_positions"
+        )
+        # The epsilon of all normalisations of this baseline is that of Keras.
+        self.encoder_norm = keras.layers.LayerNormalization(
+            epsilon=1e-3, dtype=policy, name="encoder_norm"
+        )
+        self.encoder_hidden = keras.layers.Dense(
+            _CHANNELS, activation="relu", dtype=policy, name="encoder_hidden"
+        )
+        self.encoder_features = keras.layers.Dense(
+            _CHANNELS, dtype=policy, name="encoder_features"
+        )
+
+    def _make_decoder(self, num_doublings):
+        policy = self.dtype_policy
+        self.decoder_positions = PositionEmbedding(
+            dtype=policy, name="decoder_positions"
+        )
+        self.decoder = [
+            _conv(
+                keras.layers.Conv2DTranspose,
+                strides=2,
+                dtype=policy,
+                name=f"decoder_{i}",
+            )
+            for i in range(num_doublings)
+        ]
+        # At stride 1 a transposed convolution is a convolution.
+        self.decoder.append(
+            _conv(keras.layers.Conv2D, dtype=policy, name=f"decoder_{num_doublings}")
+        )
+        self.decoder_output = keras.layers.Conv2D(
+            4, 3, padding="same", dtype=policy, name="decoder_output"
+        )
+
+    def build(self, input_shape):
+        if self.built:
+            return
+        shape = input_shape
+        for layer in self.encoder:
+            layer.build(shape)
+            shape = (*input_shape[:-1], _CHANNELS)
+        for layer in (self.encoder_positions, self.encoder_norm):
+            layer.build(shape)
+        for layer in (self.encoder_hidden, self.encoder_features):
+            layer.build(shape)
+        self.attention.build((None, None, _CHANNELS))
+        shape = (None, _BROADCAST_SIDE, _BROADCAST_SIDE, self.slot_dim)
+        self.decoder_positions.build(shape)
+        for layer in (*self.decoder, self.decoder_output):
+            layer.build(shape)
+            shape = layer.compute_output_shape(shape)
+        self.built = True
+
+    def call(
+        self, images, training=False, num_slots=None, num_iterations=None, noise=None
+    ):
+        images = self.check_images(images)
+        num_slots = self.num_slots if num_slots is None else num_slots
+        if noise is None:
+            noise = self.random.normal([tf.shape(images)[0], num_slots, self.slot_dim])
+        features = self.encode(images)  # [B, HW, C]
+        slots, log_masks = self.attention(
+            features, num_slots=num_slots, num_iterations=num_iterations, noise=noise
+        )  # [B, K, D], [B, K, HW]
+        log_masks = tf.reshape(log_masks, [-1, num_slots, *images.shape[1:3], 1])
+        decoded = self.decode(slots)
+        squared_error = tf.square(images - decoded["reconstruction"])
+        zeros = tf.zeros_like(slots)
+        return check_outputs(
+            {
+                **decoded,
+                "masks": tf.exp(log_masks),
+                "log_masks": log_masks,
+                "num_slots": tf.fill([tf.shape(images)[0]], num_slots),
+                "latents": slots,
+                "posterior_mean": slots,
+                "posterior_scale": zeros,
+                "prior_mean": zeros,
+                "prior_scale": zeros,
+                "reconstruction_error": tf.reduce_sum(squared_error, axis=[1, 2, 3]),
+                "kl_latents": zeros[:, :, 0],
+                "kl_masks": zeros[:, 0, 0],
+                "elbo": tf.fill([tf.shape(images)[0]], math.nan),
+            }
+        )
+
+    def encode(self, images):
+        """Images `[B, H, W, 3]` -> features of the pixels `[B, HW, C]`."""
+        x = images
+        for layer in self.encoder:
+            x = layer(x)  # [B, H, W, C]
+        x = self.encoder_norm(self.encoder_positions(x))
+        x = self.encoder_features(self.encoder_hidden(x))
+        return tf.cast(tf.reshape(x, [-1, self.image_size**2, _CHANNELS]), "float32")
+
+    def decode(self, slots):
+        """Decodes slots into a scene; edit them to edit the scene.
+
+        Args:
+            slots: `[B, K, D]`.
+
+        Returns:
+            Dict of `components [B, K, H, W, 3]`, `log_object_masks [B, K, H, W, 1]`
+            and `reconstruction [B, H, W, 3]`.
+        """
+        num_slots, side = slots.shape[1], self.image_size
+        x = tf.reshape(slots, [-1, 1, 1, self.slot_dim])
+        x = tf.tile(x, [1, _BROADCAST_SIDE, _BROADCAST_SIDE, 1])  # [B*K, 8, 8, D]
+        x = self.decoder_positions(x)
+        for layer in self.decoder:
+            x = layer(x)  # [B*K, 8 * 2^i, 8 * 2^i, C]
+        x = tf.cast(self.decoder_output(x), "float32")
+        x = tf.reshape(x, [-1, num_slots, side, side, 4])
+        components, logits = tf.split(x, [3, 1], axis=-1)
+        log_object_masks = tf.nn.log_softmax(logits, axis=1)
+        return {
+            "components": components,
+            "log_object_masks": log_object_masks,
+            "reconstruction": tf.reduce_sum(
+                tf.exp(log_object_masks) * components, axis=1
+            ),
+        }
+
+    def training_loss(self, outputs, beta):
+        """Returns the mean squared error over images, pixels and channels."""
+        values = self.image_size**2 * 3
+        return tf.reduce_mean(outputs["reconstruction_error"]) / values
+
+    def fixed_draws(self, num_images, num_slots=None, seed=0):
+        """Returns the random arguments of a call, the same for the same seed.
+
+        Args:
+            num_images: B.
+            num_slots: K, by default that of training.
+            seed: An integer, or two.
+
+        Returns:
+            Dict of `noise [B, K, D]`. Those of the first images do not depend on B.
+        """
+        num_slots = self.num_slots if num_slots is None else num_slots
+        seed = tf.reshape(tf.cast(seed, "int32"), [-1])
+        seed = tf.concat([seed, seed], 0)[:2]
+        shape = [num_images, num_slots, self.slot_dim]
+        return {"noise": tf.random.stateless_normal(shape, seed)}
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_iterations": self.num_iterations,
+            "slot_dim": self.slot_dim,
+        }
+
+
+def _conv(layer_class, **kwargs):
+    return layer_class(_CHANNELS, 5, padding="same", activation="relu", **kwargs)

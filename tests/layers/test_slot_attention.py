@@ -1,0 +1,169 @@
+"""Slot attention against loops, with the GRU and the norms of tf_keras."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from genesis_keras.layers.position_embedding import PositionEmbedding
+from genesis_keras.layers.slot_attention import SlotAttention
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+def make_layer(channels=6, **settings):
+    layer = SlotAttention(3, **{"slot_dim": 4, "hidden_dim": 5, **settings})
+    layer.build((None, None, channels))
+    for i, weight in enumerate(layer.trainable_weights):
+        weight.assign(0.7 * normal(*weight.shape, seed=i) + (weight.name == "gamma"))
+    return layer
+
+
+def copied(tf_keras_layer, ours, shape):
+    tf_keras_layer.build(shape)
+    tf_keras_layer.set_weights([weight.numpy() for weight in ours.weights])
+    return tf_keras_layer
+
+
+def oracle(layer, inputs, noise, num_iterations):
+    """Algorithm 1 as loops over images, slots and pixels."""
+    import tf_keras
+
+    dim = layer.slot_dim
+    norms = {
+        name: copied(tf_keras.layers.LayerNormalization(), ours, (None, size))
+        for name, ours, size in (
+            ("inputs", layer.norm_inputs, inputs.shape[-1]),
+            ("slots", layer.norm_slots, dim),
+            ("hidden", layer.norm_hidden, dim),
+        )
+    }
+    cell = copied(tf_keras.layers.GRUCell(dim), layer.cell, (None, dim))
+    query, key, value = (
+        dense.kernel.numpy() for dense in (layer.query, layer.key, layer.value)
+    )
+    mean, log_scale = layer.initial_mean.numpy(), layer.initial_log_scale.numpy()
+    all_slots, all_masks = [], []
+    for image, draws in zip(inputs, noise, strict=True):
+        pixels = norms["inputs"](image).numpy()
+        slots = mean[0] + np.exp(log_scale[0]) * draws
+        for _ in range(num_iterations):
+            queries = norms["slots"](slots).numpy() @ query / np.sqrt(dim)
+            masks = np.zeros([len(slots), len(pixels)])
+            for n, pixel in enumerate(pixels):
+                shares = np.exp([q @ (pixel @ key) for q in queries])
+                masks[:, n] = shares / shares.sum()
+            readings = []
+            for mask in masks:
+                weights = (mask + 1e-8) / np.sum(mask + 1e-8)
+                readings.append(
+                    sum(w * (p @ value) for w, p in zip(weights, pixels, strict=True))
+                )
+            slots = cell(np.array(readings, "float32"), [tf.constant(slots)])[0].numpy()
+            hidden = norms["hidden"](slots).numpy() @ layer.hidden.kernel.numpy()
+            hidden = np.maximum(hidden + layer.hidden.bias.numpy(), 0)
+            residual = hidden @ layer.residual.kernel.numpy()
+            slots = slots + residual + layer.residual.bias.numpy()
+        all_slots.append(slots)
+        all_masks.append(masks)
+    return np.array(all_slots), np.array(all_masks)
+
+
+@pytest.mark.parametrize(
+    ("num_slots", "num_iterations"), [(None, None), (5, 1), (1, 2)]
+)
+def test_attention_follows_algorithm_1(num_slots, num_iterations):
+    layer = make_layer()
+    inputs = normal(2, 7, 6, seed=50)
+    noise = normal(2, num_slots or 3, 4, seed=51)
+    slots, log_masks = layer(
+        inputs, num_slots=num_slots, num_iterations=num_iterations, noise=noise
+    )
+    expected = oracle(layer, inputs, noise, num_iterations or 3)
+    np.testing.assert_allclose(slots, expected[0], atol=1e-5)
+    np.testing.assert_allclose(tf.exp(log_masks), expected[1], atol=1e-5)
+
+
+def test_attention_by_hand():
+    """One iteration of two slots at three pixels, with identity projections."""
+    layer = make_layer(channels=2, slot_dim=2)
+    for dense in (layer.query, layer.key):
+        dense.kernel.assign(np.eye(2))
+    slots = np.array([[[1.0, -1.0], [-1.0, 1.0]]], "float32")
+    layer.norm_slots.gamma.assign([1.0, 1.0])
+    layer.norm_slots.beta.assign([0.0, 0.0])
+    keys = np.array([[[3.0, 0.0], [0.0, 0.0], [0.0, 1.0]]], "float32")
+    unit = 1 / np.sqrt(1 + 1e-3)  # of a slot (1, -1) after its normalisation
+    logit = 3 * unit / np.sqrt(2)
+    masks = tf.exp(layer._compete(slots, keys))
+    first = 1 / (1 + np.exp(-2 * logit))
+    third = 1 / (1 + np.exp(2 * unit / np.sqrt(2)))
+    np.testing.assert_allclose(masks[0, 0], [first, 0.5, third], rtol=1e-5)
+    np.testing.assert_allclose(masks[0, 1], 1 - masks[0, 0], atol=1e-6)
+
+
+def test_a_slot_that_no_pixel_chose_reads_the_mean_of_all():
+    layer = make_layer()
+    values = normal(1, 7, 4)
+    mean = np.broadcast_to(values.mean(axis=1), [1, 7, 4])
+    log_masks = tf.constant([[[0.0] * 7, [-200.0] * 7, [-200.0] * 7]])
+    uniform = tf.zeros([1, 3, 7]) - np.log(3)
+    slots = normal(1, 3, 4, seed=1)
+    updated = layer._update(slots, log_masks, values)
+    assert np.isfinite(updated).all()
+    np.testing.assert_allclose(
+        updated, layer._update(slots, uniform, values), atol=1e-5
+    )
+    np.testing.assert_allclose(updated, layer._update(slots, uniform, mean), atol=1e-5)
+
+
+def test_slots_are_equivariant_to_their_order_and_invariant_to_that_of_pixels():
+    layer = make_layer()
+    inputs, noise = normal(2, 9, 6), normal(2, 3, 4, seed=2)
+    slots, log_masks = layer(inputs, noise=noise)
+    order, pixels = [2, 0, 1], np.random.default_rng(0).permutation(9)
+    permuted, permuted_masks = layer(inputs[:, pixels], noise=noise[:, order])
+    np.testing.assert_allclose(permuted, tf.gather(slots, order, axis=1), atol=1e-5)
+    expected = log_masks.numpy()[:, order][:, :, pixels]
+    np.testing.assert_allclose(permuted_masks, expected, atol=1e-5)
+    assert np.abs(slots[:, 0] - slots[:, 1]).max() > 0.1
+
+
+def test_masks_sum_to_one_and_draws_follow_the_seed():
+    inputs = normal(2, 9, 6)
+    first, log_masks = make_layer(seed=1)(inputs)
+    total = tf.reduce_sum(tf.exp(log_masks), axis=1)
+    np.testing.assert_allclose(total, 1.0, atol=1e-6)
+    np.testing.assert_array_equal(first, make_layer(seed=1)(inputs)[0])
+    assert np.abs(first - make_layer(seed=2)(inputs)[0]).max() > 1e-3
+
+
+def test_config_round_trip():
+    layer = make_layer(num_iterations=2, seed=3)
+    again = SlotAttention.from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize(
+    "bad", [{"num_slots": 0}, {"num_iterations": 0}, {"noise": np.zeros([2, 2, 4])}]
+)
+def test_bad_calls_are_named(bad):
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        make_layer()(normal(2, 9, 6), **bad)
+
+
+@pytest.mark.parametrize("name", ["slot_dim", "num_iterations", "hidden_dim"])
+def test_bad_settings_are_named(name):
+    with pytest.raises(ValueError, match=f"{name}.*0"):
+        make_layer(**{name: 0})
+
+
+def test_positions_are_those_of_the_pixels():
+    layer = PositionEmbedding()
+    layer.build((None, 3, 5, 4))
+    layer.project.kernel.assign(np.eye(4))
+    added = layer(np.full([1, 3, 5, 4], 10.0, "float32"))[0] - 10.0
+    np.testing.assert_allclose(added[0, 0], [0, 0, 1, 1], atol=1e-5)  # y, x, 1-y, 1-x
+    np.testing.assert_allclose(added[2, 0], [1, 0, 0, 1], atol=1e-5)
+    np.testing.assert_allclose(added[1, 3], [0.5, 0.75, 0.5, 0.25], atol=1e-5)
