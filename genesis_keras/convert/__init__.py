@@ -1,5 +1,9 @@
 """Weights and recorded passes of the authors' PyTorch release, in our layout.
 
+    python -m genesis_keras.convert model.ckpt-FINAL --flags flags.json --out M.keras
+
+makes a `.keras` file of a checkpoint, and
+
     python -m genesis_keras.convert FILE.npz --verify
 
 builds the model that a recording describes, loads its weights, replays its draws

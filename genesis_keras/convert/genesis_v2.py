@@ -29,7 +29,7 @@ def build(state, flags):
 def weights(model):
     """Returns the list of `layout.Weight` of a `GenesisV2`."""
     return [
-        *_unet(model.backbone, "encoder"),
+        *layout.unet(model.backbone, "encoder"),
         *layout.block(model.segmentation_head, "seg_head"),
         *_embedding(model),
         *layout.block(model.pooling.block, "feat_head.0"),
@@ -42,28 +42,34 @@ def weights(model):
     ]
 
 
-def _unet(unet, name):
-    for direction, blocks in (("down", unet.down_blocks), ("up", unet.up_blocks)):
-        for i, block in enumerate(blocks):
-            yield from layout.block(block, f"{name}.{direction}.{i}")
-    first, middle, last = unet.bottleneck
-    channels = unet.down_blocks[-1].filters
-    side = int(round((last.units // channels) ** 0.5))
+def draws(model, arrays):
+    """Returns the recorded draws as arguments of a call."""
+    noise = [arrays[f"draw/eps/{k}"] for k in range(model.num_slots)]
+    return {
+        "seed_scores": arrays["draw/seed_scores/0"][:, 0],
+        "noise": np.stack(noise, axis=1),
+    }
 
-    def flattened(weight):  # rows in the order (C, H, W) -> rows in (H, W, C)
-        rest = weight.shape[1:]
-        weight = weight.reshape(channels, side, side, *rest)
-        return np.moveaxis(weight, 0, 2).reshape(-1, *rest)
 
-    yield layout.Weight(
-        (f"{name}.mlp.1.weight",), first.kernel, lambda w: flattened(w.T)
-    )
-    yield layout.Weight((f"{name}.mlp.1.bias",), first.bias)
-    yield from layout.dense(middle, f"{name}.mlp.3")
-    yield layout.Weight(
-        (f"{name}.mlp.5.weight",), last.kernel, lambda w: flattened(w).T
-    )
-    yield layout.Weight((f"{name}.mlp.5.bias",), last.bias, flattened)
+def outputs(model, images, outputs):
+    """Returns what a recording has under names of its own: name there -> tensor."""
+    embeddings, delta = model.embed(model.backbone(images))
+    return {"colour": embeddings, "delta": delta}
+
+
+def without_gradient(training):
+    """Returns weights whose gradient is rounding: name -> weight to measure it by.
+
+    Kernels see differences of embeddings: a bias common to all changes nothing.
+
+    Args:
+        training: Mode of the recording.
+    """
+    head = "att_process.colour_head"
+    return {
+        f"{head}.conv.bias": f"{head}.conv.weight",
+        f"{head}.bias": f"{head}.weight",
+    }
 
 
 def _embedding(model):
@@ -96,12 +102,5 @@ def _decoder(decoder, name):
 
 
 def _prior(prior):
-    yield layout.Weight(("prior_lstm.weight_ih_l0",), prior.cell.kernel, np.transpose)
-    yield layout.Weight(
-        ("prior_lstm.weight_hh_l0",), prior.cell.recurrent_kernel, np.transpose
-    )
-    # The release's LSTM has two biases that are only ever added.
-    yield layout.Weight(
-        ("prior_lstm.bias_ih_l0", "prior_lstm.bias_hh_l0"), prior.cell.bias
-    )
+    yield from layout.lstm(prior.cell, "prior_lstm")
     yield from layout.dense(prior.project, "prior_linear")

@@ -7,22 +7,46 @@ from collections.abc import Callable
 
 import numpy as np
 
+# Last parts of names in a state dict that are no weights: the constant sigma_x and
+# the number of batches that a BatchNorm has seen.
+NOT_WEIGHTS = ("std", "num_batches_tracked")
+
 
 @dataclasses.dataclass(frozen=True)
 class Weight:
     """Where one of our variables comes from.
 
     Attributes:
-        names: Names in the release; several are added up.
+        names: Names in the release; several are added up, or joined.
         variable: Ours.
         convert: From the release's layout to ours.
         scale: Factor on the value; gradients are divided by it.
+        joined: Whether several are joined along our last axis.
     """
 
     names: tuple[str, ...]
     variable: object
     convert: Callable = np.asarray
     scale: float = 1.0
+    joined: bool = False
+
+    def value(self, state):
+        """Returns the value of our variable for a state dict of the release."""
+        parts = [self.convert(state[name]) for name in self.names]
+        value = np.concatenate(parts, axis=-1) if self.joined else sum(parts)
+        return value * self.scale
+
+    def gradients(self, gradient):
+        """Yields names of the release and their gradients, from that of ours.
+
+        Weights that are added up have the same gradient: that of the first.
+        """
+        gradient = gradient * self.scale
+        if not self.joined:
+            yield self.names[0], gradient
+            return
+        parts = np.split(gradient, len(self.names), axis=-1)
+        yield from zip(self.names, parts, strict=True)
 
 
 def load_archive(path):
@@ -61,18 +85,26 @@ def load_weights(weights, state):
     """
     wanted = collections.Counter(name for weight in weights for name in weight.names)
     problems = [f"missing {name}" for name in wanted if name not in state]
-    problems += [f"left over {name}" for name in state if name not in wanted]
+    problems += [
+        f"left over {name}"
+        for name in state
+        if name not in wanted and name.rsplit(".", 1)[-1] not in NOT_WEIGHTS
+    ]
     values = []
     for weight in weights:
         if any(name not in state for name in weight.names):
             continue
-        value = sum(weight.convert(state[name]) for name in weight.names) * weight.scale
-        if value.shape != tuple(weight.variable.shape):
+        try:
+            values.append(weight.value(state))
+            fits = values[-1].shape == tuple(weight.variable.shape)
+        except (ValueError, IndexError):  # other axes than `convert` takes
+            fits = False
+        shapes = [state[name].shape for name in weight.names]
+        if not fits or len(set(shapes)) > 1:
             problems.append(
-                f"{weight.names[0]} has shape {value.shape}, "
-                f"{weight.variable.path} wants {tuple(weight.variable.shape)}"
+                f"{', '.join(weight.names)} of shape {', '.join(map(str, shapes))} "
+                f"for {weight.variable.path} {tuple(weight.variable.shape)}"
             )
-        values.append(value)
     if problems:
         raise ValueError("weights do not fit the model: " + "; ".join(problems))
     for weight, value in zip(weights, values, strict=True):
@@ -103,7 +135,46 @@ def dense(layer, name):
     yield Weight((f"{name}.bias",), layer.bias)
 
 
+def flattened(weight, channels):
+    """Brings rows in the release's order (C, H, W) into ours, (H, W, C).
+
+    Args:
+        weight: `[C * H * H, ...]`, weights of flattened images.
+        channels: C.
+    """
+    side = round((weight.shape[0] // channels) ** 0.5)
+    rest = weight.shape[1:]
+    weight = weight.reshape(channels, side, side, *rest)
+    return np.moveaxis(weight, 0, 2).reshape(-1, *rest)
+
+
+def lstm(cell, name):
+    """Yields the weights of an LSTM."""
+    yield Weight((f"{name}.weight_ih_l0",), cell.kernel, np.transpose)
+    yield Weight((f"{name}.weight_hh_l0",), cell.recurrent_kernel, np.transpose)
+    # The release's LSTM has two biases that are only ever added.
+    yield Weight((f"{name}.bias_ih_l0", f"{name}.bias_hh_l0"), cell.bias)
+
+
 def block(layer, name):
     """Yields the weights of a conv block."""
     yield from conv(layer.conv, f"{name}.0")
     yield from norm(layer.norm, f"{name}.1")
+
+
+def unet(layer, name):
+    """Yields the weights of a UNet."""
+    for direction, blocks in (("down", layer.down_blocks), ("up", layer.up_blocks)):
+        for i, child in enumerate(blocks):
+            yield from block(child, f"{name}.{direction}.{i}")
+    first, middle, last = layer.bottleneck
+    channels = layer.down_blocks[-1].filters
+    yield Weight(
+        (f"{name}.mlp.1.weight",), first.kernel, lambda w: flattened(w.T, channels)
+    )
+    yield Weight((f"{name}.mlp.1.bias",), first.bias)
+    yield from dense(middle, f"{name}.mlp.3")
+    yield Weight(
+        (f"{name}.mlp.5.weight",), last.kernel, lambda w: flattened(w, channels).T
+    )
+    yield Weight((f"{name}.mlp.5.bias",), last.bias, lambda b: flattened(b, channels))

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import tensorflow as tf
 
-from genesis_keras.convert import genesis_v2, layout
+from genesis_keras.convert import genesis, genesis_v2, layout, monet
 from genesis_keras.objectives.elbo import weighted_loss
 from genesis_keras.objectives.geco import GecoSettings, geco_update
 
@@ -14,30 +14,25 @@ RECORDED_BETA = 0.5  # weight of the KL terms in the recorded loss
 ABSOLUTE, RELATIVE, RELATIVE_GRADIENT = 1e-4, 1e-5, 1e-3
 RELATIVE_GECO = 1e-3  # of beta after thousands of float32 multiplications
 
-# Name in the recording -> our output, and whether its errors are relative.
+# First part of the recording's name -> module that knows that model.
+CONVERTERS = {"genesisv2": genesis_v2, "genesis": genesis, "monet": monet}
+# Name in the recording -> our output; a converter adds or replaces some.
 _OUTPUTS = {
-    "recon": ("reconstruction", False),
-    "x_r_k": ("components", False),
-    "log_m_k": ("log_masks", False),
-    "log_m_r_k": ("log_object_masks", False),
-    "colour": ("embeddings", False),
-    "delta": ("delta", False),
-    "comp_mu_k": ("posterior_mean", False),
-    "comp_sigma_k": ("posterior_scale", False),
-    "comp_z_k": ("latents", False),
-    "comp_pmu_k": ("prior_mean", False),
-    "comp_psigma_k": ("prior_scale", False),
-    "err": ("reconstruction_error", True),
-    "kl_l_k": ("kl_latents", False),
-    "kl_m_k": ("kl_masks", True),
-    "loss": ("loss", True),
+    "recon": "reconstruction",
+    "x_r_k": "components",
+    "log_m_k": "log_masks",
+    "log_m_r_k": "log_object_masks",
+    "comp_mu_k": "posterior_mean",
+    "comp_sigma_k": "posterior_scale",
+    "comp_z_k": "latents",
+    "comp_pmu_k": "prior_mean",
+    "comp_psigma_k": "prior_scale",
+    "err": "reconstruction_error",
+    "kl_l_k": "kl_latents",
+    "kl_m_k": "kl_masks",
+    "loss": "loss",
 }
-# Kernels see differences of embeddings, so a bias common to all has no gradient but
-# rounding; its error is measured against the gradient of the same layer's weight.
-_ROUNDING_ONLY = {
-    "att_process.colour_head.conv.bias": "att_process.colour_head.conv.weight",
-    "att_process.colour_head.bias": "att_process.colour_head.weight",
-}
+_RELATIVE = ("err", "kl_m_k", "loss")
 _CHANNELS_FIRST = ("recon", "x_r_k", "log_m_k", "log_m_r_k", "colour", "delta")
 
 
@@ -64,7 +59,7 @@ def verify(path):
 
     Args:
         path: An `.npz` file as the recordings' README describes it: a pass of
-            GENESIS-V2, or a trace of GECO.
+            one of the `CONVERTERS`' models, or a trace of GECO.
 
     Returns:
         List of `Comparison`.
@@ -78,56 +73,59 @@ def verify(path):
     if "meta" not in arrays:
         raise ValueError(f"{str(path)!r} has no 'meta': it is not a recording")
     flags = json.loads(str(arrays["meta"]))
-    if not flags["model"].startswith("genesisv2"):
+    converter = CONVERTERS.get(flags["model"].split("_")[0])
+    if converter is None:
         raise ValueError(f"no model here replays the recording of {flags['model']!r}")
-    return _verify_genesis_v2(arrays, flags)
+    return _verify_model(converter, arrays, flags)
 
 
-def _verify_genesis_v2(arrays, flags):
+def _verify_model(converter, arrays, flags):
     state = layout.with_prefix(arrays, "state/")
-    model = genesis_v2.build(state, flags)
-    weights = genesis_v2.weights(model)
+    model = converter.build(state, flags)
+    weights = converter.weights(model)
     layout.load_weights(weights, state)
-    noise = [arrays[f"draw/eps/{k}"] for k in range(int(flags["K_steps"]))]
+    trainable = [weight for weight in weights if weight.variable.trainable]
+    training = bool(flags.get("train", True))
 
     @tf.function
-    def replay(images, seed_scores, noise):
+    def replay(images, draws):
         with tf.GradientTape() as tape:
-            outputs = model(images, training=True, seed_scores=seed_scores, noise=noise)
+            outputs = model(images, training=training, **draws)
             outputs["loss"] = weighted_loss(outputs, RECORDED_BETA)
         gradients = tape.gradient(
-            outputs["loss"], [weight.variable.value for weight in weights]
+            outputs["loss"], [weight.variable.value for weight in trainable]
         )
-        outputs["embeddings"], outputs["delta"] = model.embed(model.backbone(images))
-        return outputs, gradients
+        replayed = {name: outputs[ours] for name, ours in _OUTPUTS.items()}
+        return replayed | converter.outputs(model, images, outputs), gradients
 
-    outputs, gradients = replay(
+    draws = converter.draws(model, arrays)
+    replayed, gradients = replay(
         tf.constant(layout.images_last(arrays["in/x"])),
-        tf.constant(arrays["draw/seed_scores/0"][:, 0]),
-        tf.constant(np.stack(noise, axis=1)),
+        {name: tf.constant(draw) for name, draw in draws.items()},
     )
-    outputs = {name: value.numpy() for name, value in outputs.items()}
+    replayed = {name: value.numpy() for name, value in replayed.items()}
     return [
-        *_compare_outputs(arrays, outputs),
-        *_compare_gradients(arrays, weights, gradients),
+        *_compare_outputs(arrays, replayed),
+        *_compare_gradients(
+            arrays, trainable, gradients, converter.without_gradient(training)
+        ),
     ]
 
 
-def _compare_outputs(arrays, outputs):
+def _compare_outputs(arrays, replayed):
     for name, recorded in layout.with_prefix(arrays, "out/").items():
-        if name not in _OUTPUTS:
+        if name not in replayed:
             raise ValueError(f"the recording has an unknown output {name!r}")
-        ours_name, relative = _OUTPUTS[name]
-        ours = outputs[ours_name]
+        ours = replayed[name]
         if name in _CHANNELS_FIRST:
             recorded = layout.images_last(recorded)
         if name.startswith("log_m"):  # masks, not their logarithms, have a scale
             recorded, ours = np.exp(recorded), np.exp(ours)
-        if name == "kl_m_k":
+        if name == "kl_m_k" and ours.ndim == 1:  # of the masks of an image
             recorded = recorded.sum(axis=-1)
-        if name.startswith("comp_p") and recorded.shape[1] < ours.shape[1]:
+        if "_p" in name and recorded.shape[1] < ours.shape[1]:
             ours = ours[:, 1:]  # the release leaves N(0, 1) of the first slot out
-        yield _compare(f"out/{name}", recorded, ours, relative)
+        yield _compare(f"out/{name}", recorded, ours, name in _RELATIVE)
 
 
 def _compare(name, recorded, ours, relative):
@@ -140,22 +138,21 @@ def _compare(name, recorded, ours, relative):
     return Comparison(name, float(error) / scale, RELATIVE)
 
 
-def _compare_gradients(arrays, weights, gradients):
+def _compare_gradients(arrays, weights, gradients, without_gradient):
     recorded = layout.with_prefix(arrays, "grad/")
     norms = layout.with_prefix(arrays, "gradnorm/")
     for weight, gradient in zip(weights, gradients, strict=True):
-        # Biases that are added up have the same gradient: that of the first.
-        name = weight.names[0]
-        ours = tf.convert_to_tensor(gradient).numpy() * weight.scale
-        if name in recorded:
-            error = np.linalg.norm(ours - weight.convert(recorded[name]))
-        elif name in norms:
-            error = abs(np.linalg.norm(ours) - norms[name])
-        else:
-            continue
-        reference = _ROUNDING_ONLY.get(name, name)
-        scale = np.linalg.norm(recorded.get(reference, norms.get(reference)))
-        yield Comparison(f"grad/{name}", float(error / scale), RELATIVE_GRADIENT)
+        gradient = tf.convert_to_tensor(gradient).numpy()
+        for name, ours in weight.gradients(gradient):
+            if name in recorded:
+                error = np.linalg.norm(ours - weight.convert(recorded[name]))
+            elif name in norms:
+                error = abs(np.linalg.norm(ours) - norms[name])
+            else:
+                continue
+            reference = without_gradient.get(name, name)
+            scale = np.linalg.norm(recorded.get(reference, norms.get(reference)))
+            yield Comparison(f"grad/{name}", float(error / scale), RELATIVE_GRADIENT)
 
 
 def _verify_geco(arrays):

@@ -1,0 +1,120 @@
+"""Reads the release's weights from a file that may come from anyone."""
+
+import json
+import pathlib
+
+import numpy as np
+
+from genesis_keras.convert import layout
+
+_PARALLEL = "module."  # what DataParallel puts before each name
+_STATE = "model_state_dict"
+_MIN_GRID = 4  # a shorter axis from -1 to 1 may be a weight
+
+
+def read(path):
+    """Reads weights, without ever running what a pickle would run.
+
+    Args:
+        path: A PyTorch checkpoint, a dict with "model_state_dict", which needs torch;
+            or an `.npz` file with the same names, bare or after `state/`.
+
+    Returns:
+        The state dict, name -> array, without the prefix of DataParallel; and the
+        flags that the file has (`meta`), or an empty dict.
+
+    Raises:
+        ValueError: The file cannot be read, or holds something else.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise ValueError(f"there is no file {str(path)!r}")
+    flags = {}
+    if path.suffix == ".npz":
+        arrays = layout.load_archive(path)
+        flags = parse_flags(str(arrays.pop("meta", "{}")), path)
+        state = layout.with_prefix(arrays, "state/") or arrays
+    else:
+        state = _read_torch(path)
+    if state and all(name.startswith(_PARALLEL) for name in state):
+        state = layout.with_prefix(state, _PARALLEL)
+    for name, array in state.items():
+        if array.dtype.kind not in "fiub" or not np.isfinite(array).all():
+            raise ValueError(f"{name} in {str(path)!r} is not all finite numbers")
+    return state, flags
+
+
+def read_flags(path):
+    """Reads the release's `flags.json`.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ValueError: The file is missing or no JSON object.
+    """
+    try:
+        return parse_flags(pathlib.Path(path).read_text(), path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"cannot read flags {str(path)!r}: {error}") from error
+
+
+def parse_flags(text, path):
+    """Returns the dict of a JSON text that was read from `path`."""
+    try:
+        flags = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"flags in {str(path)!r} are no JSON: {error}") from error
+    if not isinstance(flags, dict):
+        raise ValueError(f"flags in {str(path)!r} must be a JSON object; got {text}")
+    return flags
+
+
+def is_coordinate_grid(array):
+    """Whether an array is a grid of coordinates, linspace(-1, 1), or two of them.
+
+    Old checkpoints keep such constants as buffers, under several names.
+
+    Args:
+        array: Of any shape; `[1, 1, H, W]` or `[2, H, W]`, for instance.
+    """
+    array = np.squeeze(array)
+    if array.ndim == 3 and len(array) == 2:
+        return is_coordinate_grid(array[0]) and is_coordinate_grid(array[1])
+    if array.ndim not in (1, 2) or min(array.shape) < _MIN_GRID:
+        return False
+    axes = [np.linspace(-1.0, 1.0, size) for size in array.shape]
+    return any(
+        np.allclose(array, grid, rtol=0.0, atol=1e-6)
+        for grid in np.meshgrid(*axes, indexing="ij")
+    )
+
+
+def _read_torch(path):
+    try:
+        import torch
+    except ImportError as error:
+        raise ValueError(
+            f"{str(path)!r} is no .npz file, and to read a PyTorch checkpoint torch is "
+            'needed: pip install "genesis-keras[convert]"'
+        ) from error
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # an untrusted file can make it raise anything
+        raise ValueError(
+            f"{str(path)!r} is not a checkpoint of plain tensors, or damaged; "
+            f"nothing in it was run ({type(error).__name__})"
+        ) from error
+    state = content.get(_STATE) if isinstance(content, dict) else None
+    if not isinstance(state, dict) or not state:
+        raise ValueError(f"{str(path)!r} has no {_STATE!r}")
+    wrong = [name for name, value in state.items() if not torch.is_tensor(value)]
+    if wrong:
+        raise ValueError(f"in {str(path)!r} these are not tensors: {wrong}")
+    return {str(name): _to_numpy(value) for name, value in state.items()}
+
+
+def _to_numpy(tensor):
+    if tensor.is_floating_point():
+        tensor = tensor.double()  # NumPy has no bfloat16
+    return tensor.numpy()

@@ -1,0 +1,106 @@
+"""The release's weights -> a `.keras` file."""
+
+import pathlib
+
+from genesis_keras.convert import checkpoint, layout
+from genesis_keras.convert.verify import CONVERTERS
+from genesis_keras.storage import replacing
+
+# How names of weights begin that only one model has.
+_TELLING = {
+    "genesisv2": "seg_head.",
+    "genesis": "att_process.core.q_z_",
+    "monet": "att_process.core.final_conv.",
+}
+
+
+def convert(path, out, flags_path=None):
+    """Makes a `.keras` file of a checkpoint of the release.
+
+    Args:
+        path: The checkpoint, as `checkpoint.read` takes it.
+        out: The `.keras` file to write; one that is there is replaced in the end.
+        flags_path: The release's `flags.json`; may be None for a recording, which
+            has its flags inside.
+
+    Returns:
+        The model.
+
+    Raises:
+        ValueError: A file cannot be read, flags are missing, or weights are missing,
+            left over or of the wrong shape (all are named).
+        OSError: `out` cannot be written.
+    """
+    out = pathlib.Path(out)
+    if out.suffix != ".keras":
+        raise ValueError(f"--out must end with .keras; got {str(out)!r}")
+    state, flags = checkpoint.read(path)
+    if flags_path is not None:
+        flags = checkpoint.read_flags(flags_path)
+    if not flags:
+        raise ValueError(f"{str(path)!r} does not say its settings: pass --flags")
+    model = load_model(state, flags)
+    with replacing(out) as partial:
+        model.save(partial)
+    return model
+
+
+def load_model(state, flags):
+    """Builds the model that weights and flags describe, and fills it.
+
+    Args:
+        state: The release's state dict, name -> array.
+        flags: The release's flags.
+
+    Raises:
+        ValueError: No model has such weights, a flag is missing, or weights are
+            missing, left over or of the wrong shape.
+    """
+    family = family_of(state, flags)
+    converter = CONVERTERS[family]
+    for name in ("img_size", "K_steps"):
+        if not isinstance(flags.get(name), int):
+            raise ValueError(f"flags must have an integer {name}; got {flags}")
+    try:
+        model = converter.build(state, {"model": family, **flags})
+    except KeyError as error:
+        raise ValueError(
+            f"weights do not fit the model: missing {error.args[0]}, which tells its "
+            "size"
+        ) from error
+    except IndexError as error:
+        raise ValueError(
+            "weights do not fit the model: one that tells its size has too few axes"
+        ) from error
+    weights = converter.weights(model)
+    known = {name for weight in weights for name in weight.names}
+    constants = [
+        name
+        for name, array in state.items()
+        if name not in known and checkpoint.is_coordinate_grid(array)
+    ]
+    state = {name: array for name, array in state.items() if name not in constants}
+    layout.load_weights(weights, state)
+    return model
+
+
+def family_of(state, flags):
+    """Returns a key of `CONVERTERS`, by the flags if they say so, else the weights.
+
+    Args:
+        state: The release's state dict, name -> array.
+        flags: The release's flags.
+
+    Raises:
+        ValueError: They are of another model.
+    """
+    named = str(flags.get("model") or flags.get("model_config") or "")
+    family = pathlib.PurePath(named).stem.split("_")[0]
+    if family in CONVERTERS:
+        return family
+    for family, start in _TELLING.items():
+        if any(name.startswith(start) for name in state):
+            return family
+    raise ValueError(
+        f"these are weights of none of {', '.join(CONVERTERS)}: {sorted(state)[:5]}..."
+    )

@@ -1,0 +1,52 @@
+"""The release's MONet-G: its flags and the names of its weights."""
+
+from genesis_keras.convert import component_vae, layout
+from genesis_keras.models.monet import Monet
+
+
+def build(state, flags):
+    """Returns an untrained `Monet` of the shape that weights and flags tell.
+
+    Args:
+        state: The release's state dict, name -> array.
+        flags: The release's flags: `img_size`, `K_steps`, and any that is "scope".
+    """
+    return Monet(
+        image_size=int(flags["img_size"]),
+        num_slots=int(flags["K_steps"]),
+        mask_prior=_mask_prior(flags),
+        component_latent_dim=component_vae.latent_dim(state),
+        attention_filters=int(state["att_process.core.down.0.1.weight"].shape[0]),
+        pixel_scale=component_vae.pixel_scale(state),
+        name="monet",
+    )
+
+
+def _mask_prior(flags):
+    """How masks are reconstructed, whatever the flag is called that says so."""
+    is_scope = "scope" in flags.values() or flags["model"].endswith("_scope")
+    return "scope" if is_scope else "softmax"
+
+
+def weights(model):
+    """Returns the list of `layout.Weight` of a `Monet`."""
+    return [
+        *layout.unet(model.attention.core, "att_process.core"),
+        *layout.conv(model.attention.project, "att_process.core.final_conv"),
+        *component_vae.weights(model.component_encoder, model.component_decoder),
+    ]
+
+
+def draws(model, arrays):
+    """Returns the recorded draws as arguments of a call."""
+    return {"noise": component_vae.noise(arrays, 0, model.num_slots)}
+
+
+def outputs(model, images, outputs):
+    """Returns what a recording has under names of its own: nothing."""
+    return {}
+
+
+def without_gradient(training):
+    """Returns weights whose gradient is rounding: none."""
+    return {}
