@@ -1,6 +1,8 @@
 """Scores a trained run: `python evaluate.py --workdir=runs/NAME`.
 
-Prints a table and writes `metrics.json` and `panel.png` to the work directory.
+Prints a table and writes `metrics.json` and `panel.png` to the work directory. A
+model without a run, such as a converted one, needs `--model_file` and `--dataset`;
+both files then go next to it.
 """
 
 import pathlib
@@ -10,14 +12,16 @@ from absl import app, flags
 
 from genesis_keras.data.pipeline import load
 from genesis_keras.evaluation.report import markdown_table
-from genesis_keras.evaluation.segmentation import evaluate
+from genesis_keras.evaluation.segmentation import call_options, evaluate
 from genesis_keras.storage import write_json
 from genesis_keras.training.checkpoints import load_model
 from genesis_keras.training.config import RunConfig
 from genesis_keras.training.run import MODEL_FILE
 from genesis_keras.visualization import save_png, segmentation_panel
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Folder of the run; or give --model_file and --dataset."
+)
 _MODEL_FILE = flags.DEFINE_string(
     "model_file", None, "A .keras file; by default the run's last."
 )
@@ -49,16 +53,16 @@ def main(_):
 
 def run():
     """Does what `main` says; raises ValueError and OSError."""
-    workdir = pathlib.Path(_WORKDIR.value)
-    config = RunConfig.load(workdir)
-    model = load_model(_MODEL_FILE.value or workdir / MODEL_FILE)
+    workdir, model_file, dataset_name, data_dir = _places()
+    model = load_model(model_file)
+    call_options(model, flexible_slots=_FLEXIBLE.value)  # fails before the scoring
     dataset = load(
-        _DATASET.value or config.dataset,
+        dataset_name,
         _SPLIT.value,
         batch_size=_BATCH_SIZE.value,
         image_size=model.image_size,
         num_examples=_NUM_IMAGES.value,
-        data_dir=_DATA_DIR.value or config.data_dir or None,
+        data_dir=data_dir or None,
     )
     modes = {"fixed": False, "flexible": True} if _FLEXIBLE.value else {"fixed": False}
     results = {
@@ -81,16 +85,31 @@ def run():
     _write_panel(model, dataset, workdir / "panel.png")
 
 
+def _places():
+    """Folder of the results, model file, data set and its folder, from the flags."""
+    if _WORKDIR.value is None:
+        if not (_MODEL_FILE.value and _DATASET.value):
+            raise ValueError("pass --workdir, or both --model_file and --dataset")
+        model_file = pathlib.Path(_MODEL_FILE.value)
+        return model_file.parent, model_file, _DATASET.value, _DATA_DIR.value
+    workdir = pathlib.Path(_WORKDIR.value)
+    config = RunConfig.load(workdir)
+    return (
+        workdir,
+        _MODEL_FILE.value or workdir / MODEL_FILE,
+        _DATASET.value or config.dataset,
+        _DATA_DIR.value or config.data_dir,
+    )
+
+
 def _write_panel(model, dataset, path):
     batch = next(iter(dataset.unbatch().batch(_NUM_PICTURES)))
-    draws = model.fixed_draws(_NUM_PICTURES, _NUM_SLOTS.value, _SEED.value)
-    outputs = model(
-        batch["image"],
-        num_slots=_NUM_SLOTS.value,
-        flexible_slots=_FLEXIBLE.value,
-        min_mask_pixels=_MIN_MASK_PIXELS.value,
-        **draws,
+    options = call_options(
+        model, _NUM_SLOTS.value, _FLEXIBLE.value, _MIN_MASK_PIXELS.value
     )
+    num_images = batch["image"].shape[0]
+    draws = model.fixed_draws(num_images, options["num_slots"], _SEED.value)
+    outputs = model(batch["image"], **options, **draws)
     labels = batch.get("segmentation")
     panel = segmentation_panel(
         batch["image"].numpy(),

@@ -16,6 +16,7 @@ import tensorflow as tf
 from absl import app, flags
 
 from genesis_keras.models.genesis_v2 import GenesisV2
+from genesis_keras.models.operations import operations_per_image
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("image_size", 64, "Side of the images.")
@@ -33,46 +34,17 @@ def operations(model):
     """Floating-point operations of a forward pass over one image.
 
     Returns:
-        Two numbers. The first is nominal: multiplications and additions of all
-        convolutions, transposed convolutions (each kernel tap of each input pixel)
-        and dense layers. The second is what is executed: convolutions of upsampled
+        Two numbers. The first is nominal: all taps of all convolutions. The second
+        is what is executed (`operations_per_image`): convolutions of upsampled
         features take 4 of 9 taps (`conv_upsampled`).
     """
-    side, slots = model.image_size, model.num_slots
-    unet, pooling, decoder = model.backbone, model.pooling, model.decoder
-    sides = [side >> i for i in range(len(unet.down_blocks))]
-    nominal = sum(_size(layer.kernel) for layer in unet.bottleneck)
-    for n, block in [
-        *zip(sides, unet.down_blocks, strict=True),
-        *zip(sides[::-1], unet.up_blocks, strict=True),
-        (side, model.segmentation_head),
-        (side, pooling.block),
-    ]:
-        nominal += n**2 * _size(block.conv.kernel)
-    for conv in (model.embedding_head.conv, pooling.project):
-        nominal += side**2 * _size(conv.kernel)
-    nominal += slots * side**2 * pooling.hidden.kernel.shape[0]  # pooling by masks
-    for layer in (pooling.hidden, pooling.posterior):
-        nominal += slots * _size(layer.kernel)
-    for i, block in enumerate(decoder.blocks):
-        n = side >> (len(decoder.blocks) - i)  # before the block doubles it
-        nominal += slots * n**2 * _size(block.kernel)
-    nominal += slots * side**2 * _size(decoder.project.kernel)
-    if model.autoregressive_prior:
-        cell = model.prior.cell
-        for kernel in (cell.kernel, cell.recurrent_kernel, model.prior.project.kernel):
-            nominal += (slots - 1) * _size(kernel)
-
+    executed = operations_per_image(model)
+    blocks = model.backbone.up_blocks
     saved = 0
-    for n, below, block in zip(
-        sides[-2::-1], unet.up_blocks[:-1], unet.up_blocks[1:], strict=True
-    ):
-        saved += n**2 * (9 - 4) * below.filters * block.filters
-    return 2 * nominal, 2 * (nominal - saved)
-
-
-def _size(kernel):
-    return int(np.prod(kernel.shape))
+    for i, (below, block) in enumerate(zip(blocks[:-1], blocks[1:], strict=True)):
+        side = model.image_size >> (len(blocks) - 2 - i)
+        saved += side**2 * (9 - 4) * below.filters * block.filters
+    return executed + 2 * saved, executed
 
 
 def contestants(model, batch_size):

@@ -1,7 +1,7 @@
-"""Unsupervised object discovery and scene generation in Keras: GENESIS-V2.
+"""Unsupervised object discovery in Keras: GENESIS-V2 and its baselines.
 
-The code reads in the order the data flows. B images of H x W pixels, K slots,
-F features, latents of size D = F:
+The code reads in the order the data flows, here in GENESIS-V2. B images of H x W
+pixels, K slots, F features, latents of size D = F:
 
 | step | where | result |
 | --- | --- | --- |
@@ -15,13 +15,17 @@ F features, latents of size D = F:
 | mixture likelihood, KL | `distributions` | `[B]`, `[B, K]` |
 | loss, GECO | `objectives` | scalars |
 
-`models` puts the steps together, with `models.outputs` as the contract that all
-else reads; `training`, `evaluation`, `metrics`, `visualization` use the models;
-`convert` reads the weights of the authors' release.
+`models` puts the steps together, those of GENESIS, MONet-G and Slot Attention too,
+with `models.outputs` as the contract that all else reads; `training`, `evaluation`,
+`metrics`, `visualization` use the models; `convert` reads the weights of the authors'
+release.
 """
 
+from genesis_keras.models.genesis import Genesis
 from genesis_keras.models.genesis_v2 import GenesisV2
+from genesis_keras.models.monet import Monet
+from genesis_keras.models.slot_attention import SlotAttentionModel
 from genesis_keras.training.callbacks import GECO
 
-__all__ = ["GECO", "GenesisV2"]
+__all__ = ["GECO", "Genesis", "GenesisV2", "Monet", "SlotAttentionModel"]
 __version__ = "0.1.0"

@@ -29,7 +29,7 @@ ALLOWED = {
         "visualization",
         "storage",
     },
-    "convert": {"models", "metrics", "data", "objectives", "layers"},
+    "convert": {"models", "metrics", "data", "objectives", "layers", "storage"},
 }
 
 

@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+from genesis_keras import SlotAttentionModel
+from genesis_keras.convert.__main__ import main as convert
+
 ROOT = pathlib.Path(__file__).parents[1]
 TINY = ["--feature_dim=8", "--batch_size=4", "--steps=3", "--checkpoint_every=2"]
 
@@ -48,6 +51,29 @@ def test_train_resume_and_evaluate(tmp_path):
     assert (workdir / "panel.png").stat().st_size > 1000
 
 
+@pytest.mark.slow
+def test_evaluate_a_model_without_a_run(tmp_path, fixtures):
+    model_file = tmp_path / "converted.keras"
+    convert([str(fixtures / "genesisv2_gaussian_32.npz"), f"--out={model_file}"])
+    options = [
+        f"--model_file={model_file}",
+        "--dataset=sprites",
+        "--num_images=3",  # fewer than the pictures
+        f"--data_dir={tmp_path / 'data'}",
+    ]
+    evaluated = run("evaluate.py", *options)
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert "ARI-FG" in evaluated.stdout
+    assert (tmp_path / "panel.png").stat().st_size > 1000
+    assert json.loads((tmp_path / "metrics.json").read_text())["results"]["fixed"]
+
+    SlotAttentionModel(32, 2, num_iterations=1).save(model_file)
+    refused = run("evaluate.py", *options, "--flexible_slots")
+    assert refused.returncode == 1
+    assert "error: flexible_slots=True: SlotAttentionModel" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("script", "arguments", "message"),
     [
@@ -55,6 +81,9 @@ def test_train_resume_and_evaluate(tmp_path):
         ("train.py", ["--steps=0"], "steps must be positive; got 0"),
         ("train.py", ["--feature_dim=12", "--workdir=W"], "feature_dim"),
         ("train.py", ["--workdir=W/file/run"], "W/file"),
+        ("train.py", ["--model=monnet"], "model must be one of"),
+        ("train.py", ["--model=monet", "--kernel=gaussian"], "no setting kernel"),
+        ("evaluate.py", ["--model_file=W/x.keras"], "--dataset"),
         ("evaluate.py", ["--workdir=W/none"], "holds no run"),
     ],
 )

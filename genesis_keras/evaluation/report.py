@@ -25,10 +25,19 @@ def markdown_table(results):
     left_out = fixed.get("num_without_foreground", 0)
     lines += [
         "",
-        f"ELBO {fixed['elbo']:.1f} nats per image, KL {fixed['kl']:.1f} nats; "
-        f"reconstruction error {fixed['error']:.1f} nats per image, "
-        f"{fixed['error_per_value']:.4f} per pixel and channel.",
+        _errors(fixed),
         f"{fixed['num_images']} images, of which ARI-FG and MSC-FG leave out "
         f"{left_out} without foreground.",
     ]
     return "\n".join(lines)
+
+
+def _errors(scores):
+    per_value = f"{scores['error_per_value']:.4f} per pixel and channel."
+    if "elbo" not in scores:
+        error = f"squared reconstruction error {scores['error']:.1f} per image"
+        return f"ELBO -, KL - (no likelihood); {error}, {per_value}"
+    return (
+        f"ELBO {scores['elbo']:.1f} nats per image, KL {scores['kl']:.1f} nats; "
+        f"reconstruction error {scores['error']:.1f} nats per image, {per_value}"
+    )

@@ -11,7 +11,6 @@ from genesis_keras.metrics.segmentation import (
     segmentation_covering,
     slot_count_error,
 )
-from genesis_keras.objectives.elbo import elbo
 
 MASK_KINDS = {"masks": "log_masks", "object_masks": "log_object_masks"}
 """Name in reports -> output: attention masks m, and decoded masks pi."""
@@ -44,26 +43,24 @@ def evaluate(
         `average_slots` and `slots_mae`, the mean absolute error of the number of slots
         to that of foreground objects plus one; `num_images`;
         `num_without_foreground`, images that the foreground scores leave out.
+        Without a likelihood there is no `elbo` and `kl`, and errors are squared.
 
     Raises:
-        ValueError: The data set is empty.
+        ValueError: The data set is empty, or the model has no flexible slots.
     """
-    num_slots = model.num_slots if num_slots is None else num_slots
+    options = call_options(model, num_slots, flexible_slots, min_mask_pixels)
 
     @tf.function(reduce_retracing=True)
     def score(batch, index):
         images = batch["image"]
         draws = model.fixed_draws(
-            tf.shape(images)[0], num_slots, seed=tf.stack([seed, index])
+            tf.shape(images)[0], options["num_slots"], seed=tf.stack([seed, index])
         )
-        outputs = model(
-            images,
-            num_slots=num_slots,
-            flexible_slots=flexible_slots,
-            min_mask_pixels=min_mask_pixels,
-            **draws,
-        )
-        return image_scores(outputs, batch.get("segmentation"))
+        outputs = model(images, **options, **draws)
+        scores = image_scores(outputs, batch.get("segmentation"))
+        if not model.has_likelihood:
+            del scores["elbo"], scores["kl"]
+        return scores
 
     columns = collections.defaultdict(list)
     for index, batch in enumerate(dataset):
@@ -74,6 +71,29 @@ def evaluate(
     return _summary({name: np.concatenate(c) for name, c in columns.items()}, model)
 
 
+def call_options(model, num_slots=None, flexible_slots=False, min_mask_pixels=20.0):
+    """Returns the options of a model's call, as keyword arguments.
+
+    Args:
+        model: A model that returns the output contract.
+        num_slots: K, by default that of training.
+        flexible_slots: Whether each image may use fewer slots.
+        min_mask_pixels: Threshold of `flexible_slots`.
+
+    Raises:
+        ValueError: `flexible_slots` with a model that has a fixed number.
+    """
+    options = {"num_slots": model.num_slots if num_slots is None else num_slots}
+    if not flexible_slots:
+        return options
+    if not model.has_flexible_slots:
+        raise ValueError(
+            f"flexible_slots={flexible_slots}: {type(model).__name__} always uses "
+            "all num_slots slots"
+        )
+    return {**options, "flexible_slots": True, "min_mask_pixels": min_mask_pixels}
+
+
 def image_scores(outputs, labels=None):
     """Returns the scores of each image, `[B]` each.
 
@@ -82,7 +102,7 @@ def image_scores(outputs, labels=None):
         labels: Ground truth `[B, H, W, 1]`, 0 = background; None where there is none.
     """
     scores = {
-        "elbo": elbo(outputs),
+        "elbo": outputs["elbo"],
         "error": outputs["reconstruction_error"],
         "kl": tf.reduce_sum(outputs["kl_latents"], axis=-1),
         "average_slots": tf.cast(outputs["num_slots"], "float32"),
@@ -106,7 +126,7 @@ def image_scores(outputs, labels=None):
 
 def _summary(columns, model):
     """Means over images; foreground scores are NaN where there is no foreground."""
-    num_images = len(columns["elbo"])
+    num_images = len(columns["error"])
     means = {}
     for name, values in columns.items():
         # Only segmentation scores may leave images out: a NaN ELBO must show.

@@ -4,17 +4,24 @@ import keras
 import tensorflow as tf
 
 from genesis_keras.layers.random_source import RandomSource
-from genesis_keras.objectives.elbo import elbo, weighted_loss
+from genesis_keras.objectives.elbo import weighted_loss
 from genesis_keras.objectives.geco import GecoState
 
 
 class SceneModel(keras.Model):
     """Base of the models: images in, the contract of `outputs.py` out.
 
-    Subclasses implement `call(images, training)`, and `sample` where they are
-    generative. `fit`, `evaluate` and `predict` take batches of images or dicts
-    with the key "image". XLA is off on the CPU, where it makes the step slower,
-    and on for GPUs; `compile(jit_compile=True)` overrides.
+    Subclasses implement `call(images, training, num_slots, **draws)`, `fixed_draws`
+    for its random arguments, and `sample` where they are generative. `fit`,
+    `evaluate` and `predict` take batches of images or dicts with the key "image".
+    XLA is off on the CPU, where it makes the step slower, and on for GPUs;
+    `compile(jit_compile=True)` overrides.
+
+    Attributes:
+        has_likelihood: Whether there is a p(x | z), hence an ELBO, a KL and a use
+            for GECO. Without, errors are squared errors.
+        has_flexible_slots: Whether `call` takes `flexible_slots` and
+            `min_mask_pixels`.
 
     Args:
         image_size: Side H = W of the images, in pixels.
@@ -26,6 +33,9 @@ class SceneModel(keras.Model):
         ValueError: `num_slots < 1`.
     """
 
+    has_likelihood = True
+    has_flexible_slots = False
+
     def __init__(self, image_size, num_slots, seed=None, **kwargs):
         # Children cast what they compute in low precision; images stay as given.
         super().__init__(autocast=False, **kwargs)
@@ -36,9 +46,9 @@ class SceneModel(keras.Model):
         self.seed = seed
         self.random = RandomSource(seed, name="random")
         self.geco = GecoState(name="geco")
+        names = ("kl", "elbo", "beta") if self.has_likelihood else ()
         self.trackers = {
-            name: keras.metrics.Mean(name=name)
-            for name in ("loss", "error", "kl", "elbo", "beta")
+            name: keras.metrics.Mean(name=name) for name in ("loss", "error", *names)
         }
 
     def _resolve_auto_jit_compile(self):
@@ -58,28 +68,43 @@ class SceneModel(keras.Model):
 
         Returns:
             Dict of the metrics so far. `error` is in nats per pixel and channel,
-            `loss`, `kl` and `elbo` in nats per image.
+            `loss`, `kl` and `elbo` in nats per image; without a likelihood `error`
+            is the mean squared error, and there is no `kl`, `elbo` and `beta`.
         """
         images = images_of(data)
         beta = tf.identity(self.geco.beta)  # from before this step's update
         with tf.GradientTape() as tape:
             outputs = self(images, training=True)
-            loss = weighted_loss(outputs, beta)
+            loss = self.training_loss(outputs, beta)
             scaled_loss = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled_loss, self.trainable_weights)
         self.optimizer.apply(gradients, self.trainable_weights)
         self.geco.update(tf.reduce_mean(outputs["reconstruction_error"]))
         return self._track(outputs, loss, beta)
 
+    def training_loss(self, outputs, beta):
+        """Returns what a training step minimises, a scalar.
+
+        Args:
+            outputs: The output contract.
+            beta: Weight of the KL terms, scalar.
+        """
+        return weighted_loss(outputs, beta)
+
     def test_step(self, data):
         """The metrics of `train_step` on a batch, without an update."""
         outputs = self(images_of(data), training=False)
         beta = tf.identity(self.geco.beta)
-        return self._track(outputs, weighted_loss(outputs, beta), beta)
+        return self._track(outputs, self.training_loss(outputs, beta), beta)
 
     def predict_step(self, data):
         """Returns the outputs for a batch."""
         return self(images_of(data), training=False)
+
+    @property
+    def is_generative(self):
+        """Whether `sample` can draw scenes."""
+        return type(self).sample is not SceneModel.sample
 
     def sample(self, num_images, num_slots=None, noise=None):
         """Draws scenes from the model's prior; generative models only."""
@@ -95,11 +120,11 @@ class SceneModel(keras.Model):
             "loss": loss,
             "error": outputs["reconstruction_error"] / image_values,
             "kl": tf.reduce_sum(outputs["kl_latents"], axis=-1),
-            "elbo": elbo(outputs),
+            "elbo": outputs["elbo"],
             "beta": beta,
         }
-        for name, value in values.items():
-            self.trackers[name].update_state(value)
+        for name, tracker in self.trackers.items():
+            tracker.update_state(values[name])
         return {name: tracker.result() for name, tracker in self.trackers.items()}
 
     def check_images(self, images):

@@ -19,6 +19,7 @@ from genesis_keras.layers.stick_breaking import LOG_ZERO
 from genesis_keras.layers.unet import UNet
 from genesis_keras.models.base import SceneModel
 from genesis_keras.models.outputs import check_outputs
+from genesis_keras.objectives.elbo import elbo
 from genesis_keras.objectives.mask_consistency import mask_consistency
 
 MAX_CHANNELS = 64  # widest convolutions, whatever the feature_dim
@@ -75,6 +76,8 @@ class GenesisV2(SceneModel):
         >>> model(tf.zeros([2, 32, 32, 3]))["log_masks"].shape
         TensorShape([2, 4, 32, 32, 1])
     """
+
+    has_flexible_slots = True
 
     def __init__(
         self,
@@ -204,7 +207,13 @@ class GenesisV2(SceneModel):
         decoded = self.decode(latents, slots["num_slots"])
         prior_mean, prior_scale = self._prior_statistics(latents)
         kl = sampled_kl(latents, mean, scale, prior_mean, prior_scale)  # [B, K]
-        in_use = tf.sequence_mask(slots["num_slots"], kl.shape[1], kl.dtype)
+        kl *= tf.sequence_mask(slots["num_slots"], kl.shape[1], kl.dtype)
+        error = reconstruction_error(
+            images,
+            decoded["log_object_masks"],
+            decoded["components"],
+            self.pixel_scale,
+        )
         return check_outputs(
             {
                 **decoded,
@@ -216,14 +225,10 @@ class GenesisV2(SceneModel):
                 "posterior_scale": scale,
                 "prior_mean": prior_mean,
                 "prior_scale": prior_scale,
-                "reconstruction_error": reconstruction_error(
-                    images,
-                    decoded["log_object_masks"],
-                    decoded["components"],
-                    self.pixel_scale,
-                ),
-                "kl_latents": kl * in_use,
+                "reconstruction_error": error,
+                "kl_latents": kl,
                 "kl_masks": self._mask_term(slots["log_masks"], decoded),
+                "elbo": elbo(error, kl),
             }
         )
 

@@ -2,7 +2,8 @@
 
 All values are float32 unless said. B images of H x W pixels, K slots, latents of
 size D. `masks` are the attention masks m, `object_masks` the decoded masks pi;
-both sum to 1 over K. Slots not used (flexible K) have log masks of -1e10.
+both sum to 1 over K, and are the same where a model has only one kind. Slots not
+used (flexible K) have log masks of -1e10.
 """
 
 OUTPUTS = {
@@ -17,9 +18,12 @@ OUTPUTS = {
     "posterior_scale": "[B, K, D]",
     "prior_mean": "[B, K, D]",
     "prior_scale": "[B, K, D]",
-    "reconstruction_error": "[B], -log p(x | z), nats per image",
+    "reconstruction_error": "[B], -log p(x | z), nats per image; without a "
+    "likelihood the squared error, summed over pixels and channels",
     "kl_latents": "[B, K], log q(z) - log p(z) at the sample, nats",
     "kl_masks": "[B], mask consistency or mask KL, nats; 0 where a model has none",
+    "elbo": "[B], the evidence lower bound that is reported, nats per image; NaN "
+    "without a likelihood",
 }
 """Keys of the contract, with shapes and units."""
 

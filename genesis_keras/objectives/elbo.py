@@ -16,13 +16,13 @@ def weighted_loss(outputs, beta):
     return error + beta * tf.reduce_mean(kl)
 
 
-def elbo(outputs):
+def elbo(reconstruction_error, kl_latents):
     """Returns the evidence lower bound of each image `[B]`, in nats.
 
-    The mask consistency term is a regulariser and not part of it.
+    The KL of masks is a regulariser and not part of it.
 
     Args:
-        outputs: The output contract of a model.
+        reconstruction_error: `-log p(x | z)` in nats `[B]`.
+        kl_latents: KL of each slot in nats `[B, K]`.
     """
-    kl = tf.reduce_sum(outputs["kl_latents"], axis=-1)
-    return -(outputs["reconstruction_error"] + kl)
+    return -(reconstruction_error + tf.reduce_sum(kl_latents, axis=-1))

@@ -27,6 +27,9 @@ class GECO(keras.callbacks.Callback):
         initial_beta: beta before the first step.
         momentum: alpha of the moving average of the error.
 
+    Raises:
+        ValueError: In `fit`, the model has no likelihood (Slot Attention).
+
     Example:
         >>> model.fit(images, callbacks=[GECO(goal=0.5655)])
     """
@@ -48,6 +51,10 @@ class GECO(keras.callbacks.Callback):
 
     def set_model(self, model):
         super().set_model(model)
+        if not model.has_likelihood:
+            raise ValueError(
+                f"GECO needs a likelihood, and {type(model).__name__} has none"
+            )
         settings = GecoSettings(
             goal=self.goal * model.image_size**2 * 3,
             step_size=self.step_size * 64**2 / model.image_size**2,
@@ -118,7 +125,7 @@ class DivergenceGuard(keras.callbacks.Callback):
             DivergedError: The run has diverged.
         """
         for name in ("loss", "elbo"):
-            value = logs[name]
+            value = logs.get(name, 0.0)  # without a likelihood there is no ELBO
             if not math.isfinite(value) or abs(value) > MAX_LOSS:
                 step = int(self.model.optimizer.iterations)
                 raise DivergedError(

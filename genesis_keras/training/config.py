@@ -6,6 +6,7 @@ import pathlib
 
 from genesis_keras.data.registry import get_spec
 from genesis_keras.models.presets import RECIPES
+from genesis_keras.models.registry import MODELS, get_model, settings_of
 from genesis_keras.storage import write_json
 
 CONFIG_FILE = "config.json"
@@ -23,7 +24,7 @@ class RunConfig:
         ValueError: A value is out of range, or the data set is not known.
     """
 
-    model: str = _setting("genesis_v2", "Name of the model.")
+    model: str = _setting("genesis_v2", f"Name of the model: {', '.join(MODELS)}.")
     dataset: str = _setting("sprites", "Name of the data set, NAME or NAME/CONFIG.")
     recipe: str = _setting("", "paper or fast; by default what suits the data set.")
     seed: int = _setting(0, "Seed of weights, draws and data order.")
@@ -47,9 +48,14 @@ class RunConfig:
     initialization: str = _setting(
         "release", "Of kernels and biases: release or glorot."
     )
+    num_iterations: int = _setting(3, "Iterations of the attention.")
+    mask_prior: str = _setting(
+        "softmax", "Normalisation of reconstructed masks: softmax or scope."
+    )
     learning_rate: float = _setting(1e-4, "Adam's rate, after the warm-up.")
     warmup_steps: int = _setting(0, "Steps over which the rate rises from 0.")
     decay_steps: int = _setting(0, "Steps of cosine decay to 1/50; 0: constant.")
+    halving_steps: int = _setting(0, "Steps in which the rate halves; 0: never.")
     geco_goal: float = _setting(0.5655, "C, nats per pixel and channel.")
     geco_step_size: float = _setting(1e-5, "eta at 64x64, per nat; scaled by size.")
     geco_speedup: float = _setting(10.0, "Factor on eta while the goal is met.")
@@ -62,15 +68,17 @@ class RunConfig:
 
     def __post_init__(self):
         get_spec(self.dataset)
+        get_model(self.model)
         positive = (
             "steps batch_size image_size num_slots feature_dim learning_rate "
-            "pixel_scale log_sigma_rate gate_rate geco_step_size geco_speedup "
-            "geco_initial_beta summary_every picture_every checkpoint_every"
+            "pixel_scale log_sigma_rate gate_rate num_iterations geco_step_size "
+            "geco_speedup geco_initial_beta summary_every picture_every "
+            "checkpoint_every"
         )
         for name in positive.split():
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive; got {getattr(self, name)}")
-        for name in ("seed", "warmup_steps", "decay_steps"):
+        for name in ("seed", "warmup_steps", "decay_steps", "halving_steps"):
             if getattr(self, name) < 0:
                 raise ValueError(
                     f"{name} must not be negative; got {getattr(self, name)}"
@@ -106,17 +114,23 @@ class RunConfig:
 
 
 def resolve(overrides):
-    """Returns the settings of a run: defaults < recipe < data set < overrides.
+    """Returns the settings of a run: defaults < recipe < overrides.
+
+    A recipe's settings for a data set go before its general ones, and those for a
+    model before both.
 
     Args:
         overrides: Dict of the settings that the user chose.
 
     Raises:
-        ValueError: An unknown setting, recipe or data set, or a value out of range.
+        ValueError: An unknown setting, recipe, model or data set, a setting that the
+            model does not have, or a value out of range.
     """
     names = {field.name for field in dataclasses.fields(RunConfig)}
     if unknown := overrides.keys() - names:
         raise ValueError(f"unknown settings {sorted(unknown)}")
+    model = overrides.get("model", RunConfig.model)
+    _check_settings(model, overrides)
     spec = get_spec(overrides.get("dataset", RunConfig.dataset))
     recipe = overrides.get("recipe") or spec.recipe
     if recipe not in RECIPES:
@@ -128,6 +142,7 @@ def resolve(overrides):
             "geco_goal": spec.geco_goal,
             **RECIPES[recipe].settings,
             **RECIPES[recipe].dataset_settings.get(spec.name, {}),
+            **RECIPES[recipe].model_settings.get(model, {}),
             **overrides,
             "dataset": spec.name,
             "recipe": recipe,
@@ -135,12 +150,42 @@ def resolve(overrides):
     )
 
 
+def models_with(setting):
+    """Returns the names of the models for which a setting of the run means anything."""
+    if setting.startswith("geco_"):
+        return [name for name, model in MODELS.items() if model.has_likelihood]
+    takers = [name for name, model in MODELS.items() if setting in settings_of(model)]
+    return takers or list(MODELS)  # an argument of no model is one of the run
+
+
+def _check_settings(model, names):
+    get_model(model)
+    if unused := [name for name in names if model not in models_with(name)]:
+        raise ValueError(f"model={model!r} has no setting {', '.join(unused)}")
+
+
 def flags_table():
     """Returns the README's table of settings, with the values of both recipes."""
-    lines = ["| flag | `fast` on sprites | `paper` | meaning |", "| --- " * 4 + "|"]
+    lines = [
+        "| flag | `fast` on sprites | `paper` | meaning |",
+        "| --- " * 4 + "|",
+    ]
     fast, paper = resolve({}), resolve({"recipe": "paper"})
     for field in dataclasses.fields(RunConfig):
         values = [getattr(config, field.name) for config in (fast, paper)]
         cells = " | ".join("" if value == "" else str(value) for value in values)
-        lines.append(f"| `--{field.name}` | {cells} | {field.metadata['help']} |")
+        models, meaning = models_with(field.name), field.metadata["help"]
+        if len(models) < len(MODELS):
+            meaning += f" Of {', '.join(models)}."
+        lines.append(f"| `--{field.name}` | {cells} | {meaning} |")
+    return "\n".join(lines)
+
+
+def recipes_table():
+    """Returns the README's table of what other models change in both recipes."""
+    lines = ["| model | recipe | settings |", "| --- " * 3 + "|"]
+    for recipe in sorted(RECIPES):
+        for model, settings in RECIPES[recipe].model_settings.items():
+            cells = ", ".join(f"`--{key}={value}`" for key, value in settings.items())
+            lines.append(f"| {model} | `{recipe}` | {cells} |")
     return "\n".join(lines)

@@ -6,7 +6,37 @@ _EPSILON = 1e-8  # the release's; Keras's default is 1e-7
 _FINAL_FRACTION = 0.02
 
 
-def make_optimizer(learning_rate, warmup_steps=0, decay_steps=0):
+@keras.saving.register_keras_serializable("genesis_keras")
+class WarmupHalving(keras.optimizers.schedules.LearningRateSchedule):
+    """`rate * min(step / warmup_steps, 1) * 0.5^(step / halving_steps)`.
+
+    Args:
+        learning_rate: The rate, positive.
+        warmup_steps: Steps of linear warm-up; 0 for none.
+        halving_steps: Steps in which the rate halves, those of the warm-up included.
+    """
+
+    def __init__(self, learning_rate, warmup_steps, halving_steps):
+        super().__init__()
+        self.learning_rate = learning_rate
+        self.warmup_steps = warmup_steps
+        self.halving_steps = halving_steps
+
+    def __call__(self, step):
+        step = keras.ops.cast(step, "float32")
+        warmup = keras.ops.minimum(step / max(self.warmup_steps, 1), 1.0)
+        decay = keras.ops.power(0.5, step / self.halving_steps)
+        return self.learning_rate * decay * (warmup if self.warmup_steps else 1.0)
+
+    def get_config(self):
+        return {
+            "learning_rate": self.learning_rate,
+            "warmup_steps": self.warmup_steps,
+            "halving_steps": self.halving_steps,
+        }
+
+
+def make_optimizer(learning_rate, warmup_steps=0, decay_steps=0, halving_steps=0):
     """Returns Adam with epsilon 1e-8.
 
     The schedule depends on the step alone, never on the length of the run, so that
@@ -17,12 +47,24 @@ def make_optimizer(learning_rate, warmup_steps=0, decay_steps=0):
         warmup_steps: Steps over which the rate rises linearly from 0.
         decay_steps: Steps of cosine decay after the warm-up, to a fiftieth of the
             rate; 0 keeps it constant.
+        halving_steps: Steps in which the rate halves, continuously and from step 0
+            on, in place of `decay_steps`; 0 for never.
 
     Returns:
         A `keras.optimizers.Adam`.
+
+    Raises:
+        ValueError: Both `decay_steps` and `halving_steps` are given.
     """
+    if decay_steps and halving_steps:
+        raise ValueError(
+            "decay_steps and halving_steps exclude each other; "
+            f"got {decay_steps} and {halving_steps}"
+        )
     schedule = learning_rate
-    if decay_steps:
+    if halving_steps:
+        schedule = WarmupHalving(learning_rate, warmup_steps, halving_steps)
+    elif decay_steps:
         schedule = keras.optimizers.schedules.CosineDecay(
             0.0 if warmup_steps else learning_rate,
             decay_steps,

@@ -1,14 +1,13 @@
 """A training run: data, model, callbacks and checkpoints from one `RunConfig`."""
 
 import dataclasses
-import inspect
 import pathlib
 
 import keras
 import tensorflow as tf
 
 from genesis_keras.data.pipeline import load
-from genesis_keras.models.genesis_v2 import GenesisV2
+from genesis_keras.models.registry import get_model, settings_of
 from genesis_keras.training.callbacks import (
     GECO,
     DivergenceGuard,
@@ -20,7 +19,6 @@ from genesis_keras.training.config import CONFIG_FILE, RunConfig
 from genesis_keras.training.optimizers import make_optimizer
 from genesis_keras.training.summaries import Pictures, Scalars
 
-MODELS = {"genesis_v2": GenesisV2}
 MODEL_FILE = "model.keras"
 _JIT = {"auto": "auto", "on": True, "off": False}
 _NUM_PICTURES = 8
@@ -69,15 +67,18 @@ def build_model(config):
     Raises:
         ValueError: An unknown model, or settings that do not fit it.
     """
-    if config.model not in MODELS:
-        raise ValueError(f"model must be one of {sorted(MODELS)}; got {config.model!r}")
-    model_class = MODELS[config.model]
+    model_class = get_model(config.model)
     settings = dataclasses.asdict(config)
     # Settings of the run that have the name of an argument of the model are its.
-    names = inspect.signature(model_class.__init__).parameters
+    names = settings_of(model_class)
     model = model_class(**{k: v for k, v in settings.items() if k in names})
     model.compile(
-        make_optimizer(config.learning_rate, config.warmup_steps, config.decay_steps),
+        make_optimizer(
+            config.learning_rate,
+            config.warmup_steps,
+            config.decay_steps,
+            config.halving_steps,
+        ),
         jit_compile=_JIT[config.jit_compile],
     )
     return model
@@ -144,20 +145,23 @@ def _fit(model, config, workdir, store, step, validate):
                 lambda step, logs: scalars.write_scores(step, validate(model)),
             )
         )
+    callbacks = [
+        DivergenceGuard(),
+        Throughput(config.batch_size, config.summary_every),
+        Every(actions, config.steps),
+    ]
+    if model.has_likelihood:
+        callbacks.insert(0, _geco(config))  # first, as the others read its logs
     model.fit(
-        dataset,
-        steps_per_epoch=config.steps - step,
-        shuffle=False,
-        callbacks=[
-            GECO(
-                config.geco_goal,
-                config.geco_step_size,
-                config.geco_speedup,
-                config.geco_initial_beta,
-            ),
-            DivergenceGuard(),
-            Throughput(config.batch_size, config.summary_every),
-            Every(actions, config.steps),
-        ],
+        dataset, steps_per_epoch=config.steps - step, shuffle=False, callbacks=callbacks
     )
     writer.close()
+
+
+def _geco(config):
+    return GECO(
+        config.geco_goal,
+        config.geco_step_size,
+        config.geco_speedup,
+        config.geco_initial_beta,
+    )

@@ -1,5 +1,7 @@
 """What a run shows: TensorBoard scalars and pictures, and the pictures as PNG."""
 
+import inspect
+
 import numpy as np
 import tensorflow as tf
 
@@ -37,6 +39,8 @@ class Scalars:
 class Pictures:
     """Draws the same images and samples every time, so that steps can be compared.
 
+    There are samples only of models that can draw them.
+
     Args:
         model: The model; it is called with fixed draws of its own.
         batch: Dict with "image" and, where there are labels, "segmentation".
@@ -59,11 +63,17 @@ class Pictures:
         panel = segmentation_panel(
             images.numpy(), outputs, None if labels is None else labels.numpy()
         )
-        noise = self.model.fixed_draws(_NUM_SAMPLES, seed=1)["noise"]
-        samples = self.model.sample(_NUM_SAMPLES, noise=noise)["reconstruction"]
-        pictures = {"panel": panel, "samples": image_grid(samples.numpy(), columns=8)}
+        pictures = {"panel": panel}
+        if self.model.is_generative:
+            pictures["samples"] = image_grid(self._samples(), columns=8)
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.writer.as_default(step=step):
             for name, picture in pictures.items():
                 save_png(self.folder / f"{name}_{step:08}.png", picture)
                 tf.summary.image(name, picture[None].astype(np.uint8))
+
+    def _samples(self):
+        draws = self.model.fixed_draws(_NUM_SAMPLES, seed=1)
+        arguments = inspect.signature(self.model.sample).parameters
+        draws = {name: draw for name, draw in draws.items() if name in arguments}
+        return self.model.sample(_NUM_SAMPLES, **draws)["reconstruction"].numpy()

@@ -7,7 +7,6 @@ from sklearn.metrics import adjusted_rand_score
 
 from genesis_keras.evaluation.report import markdown_table
 from genesis_keras.evaluation.segmentation import evaluate
-from genesis_keras.objectives.elbo import elbo
 from genesis_keras.storage import write_json
 
 
@@ -30,7 +29,7 @@ def test_scores_are_means_of_the_definitions(make_model, labelled):
         draws = model.fixed_draws(2, seed=tf.stack([3, index]))
         outputs = model(batch["image"], **draws)
         predicted = np.argmax(outputs["log_object_masks"][..., 0], axis=1)
-        lower_bound += list(elbo(outputs).numpy())
+        lower_bound += list(outputs["elbo"].numpy())
         for truth, prediction in zip(batch["segmentation"], predicted, strict=True):
             foreground = truth.numpy()[..., 0] > 0
             if foreground.any():
@@ -66,6 +65,23 @@ def test_without_labels_there_are_no_segmentation_scores(make_model, images):
     scores = evaluate(make_model(), dataset)
     assert "elbo" in scores and "masks/ari" not in scores
     assert "ELBO" in markdown_table({"fixed": scores})
+
+
+def test_without_a_likelihood_errors_are_squared_and_the_elbo_is_left_out(labelled):
+    from genesis_keras import SlotAttentionModel
+
+    model, (dataset, _) = SlotAttentionModel(32, 3, num_iterations=1), labelled
+    scores = evaluate(model, dataset)
+    assert not {"elbo", "kl"} & scores.keys()
+    squared = []
+    for index, batch in enumerate(dataset):
+        draws = model.fixed_draws(2, seed=tf.stack([0, index]))
+        reconstruction = model(batch["image"], **draws)["reconstruction"]
+        squared.append(np.mean((batch["image"] - reconstruction) ** 2))
+    np.testing.assert_allclose(scores["error_per_value"], np.mean(squared), rtol=1e-4)
+    report = markdown_table({"fixed": scores})
+    assert "ELBO -, KL - (no likelihood)" in report
+    assert "nats" not in report
 
 
 def test_empty_data_set_is_an_error(make_model, images):

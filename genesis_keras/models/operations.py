@@ -1,0 +1,54 @@
+"""How much arithmetic a forward pass takes, counted in the traced graph."""
+
+import tensorflow as tf
+
+_COUNTED = ("Conv2D", "Conv2DBackpropInput", "MatMul", "BatchMatMulV2")
+
+
+def operations_per_image(model):
+    """Returns the floating-point operations of a forward pass over one image.
+
+    Multiplications and additions of the convolutions, transposed convolutions (each
+    kernel tap of each input pixel) and matrix products that are executed, whatever
+    layer they belong to. What is done once for a batch does not count.
+
+    Args:
+        model: A `SceneModel`; it is called with K of training.
+
+    Raises:
+        ValueError: The graph has convolutions or matrix products within functions,
+            which are not counted, or of unknown shapes.
+    """
+    return _operations(model, 2) - _operations(model, 1)
+
+
+def _operations(model, batch_size):
+    images = tf.TensorSpec([batch_size, model.image_size, model.image_size, 3])
+    function = tf.function(lambda images: model(images, training=False))
+    graph = function.get_concrete_function(images).graph
+    for inner in graph.as_graph_def().library.function:
+        if hidden := {node.op for node in inner.node_def} & {*_COUNTED}:
+            raise ValueError(f"{sorted(hidden)} in {inner.signature.name}: not counted")
+    return sum(map(_cost, graph.get_operations()))
+
+
+def _cost(operation):
+    """Two for each multiplication and the addition after it."""
+    if operation.type not in _COUNTED:
+        return 0
+    if operation.type == "Conv2DBackpropInput":  # inputs: shape, kernel, gradient
+        kernel, pixels = operation.inputs[1].shape, operation.inputs[2].shape
+        return 2 * _size(pixels) * _size(kernel[:3])
+    result, first = operation.outputs[0].shape, operation.inputs[0].shape
+    if operation.type == "Conv2D":
+        return 2 * _size(result) * _size(operation.inputs[1].shape[:3])
+    transposed = "transpose_a" if operation.type == "MatMul" else "adj_x"
+    inner = first[-2] if operation.get_attr(transposed) else first[-1]
+    return 2 * _size(result) * inner
+
+
+def _size(shape):
+    size = shape.num_elements()
+    if size is None:
+        raise ValueError(f"operations of unknown shape {shape}")
+    return size
