@@ -64,18 +64,27 @@ class SceneModel(keras.Model):
         beta = tf.identity(self.geco.beta)  # from before this step's update
         with tf.GradientTape() as tape:
             outputs = self(images, training=True)
-            loss = weighted_loss(outputs, beta)
+            loss = self.training_loss(outputs, beta)
             scaled_loss = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled_loss, self.trainable_weights)
         self.optimizer.apply(gradients, self.trainable_weights)
         self.geco.update(tf.reduce_mean(outputs["reconstruction_error"]))
         return self._track(outputs, loss, beta)
 
+    def training_loss(self, outputs, beta):
+        """Returns what a training step minimises, a scalar.
+
+        Args:
+            outputs: The output contract.
+            beta: Weight of the KL terms, scalar.
+        """
+        return weighted_loss(outputs, beta)
+
     def test_step(self, data):
         """The metrics of `train_step` on a batch, without an update."""
         outputs = self(images_of(data), training=False)
         beta = tf.identity(self.geco.beta)
-        return self._track(outputs, weighted_loss(outputs, beta), beta)
+        return self._track(outputs, self.training_loss(outputs, beta), beta)
 
     def predict_step(self, data):
         """Returns the outputs for a batch."""
