@@ -250,14 +250,15 @@ class UpConvBlock(keras.layers.Layer):
         self.filters = filters
 
     def build(self, input_shape):
-        init = fan_in_uniform(self.KERNEL_SIZE**2 * self.filters)
+        fan_in = self.KERNEL_SIZE**2 * self.filters
+        # One initializer object would give both the same values.
         self.kernel = self.add_weight(
             shape=(self.KERNEL_SIZE, self.KERNEL_SIZE, self.filters, input_shape[-1]),
-            initializer=init,
+            initializer=fan_in_uniform(fan_in),
             name="kernel",
         )
         self.bias = self.add_weight(
-            shape=(self.filters,), initializer=init, name="bias"
+            shape=(self.filters,), initializer=fan_in_uniform(fan_in), name="bias"
         )
         self.norm = GroupNormalization(
             groups=NORM_GROUPS,

@@ -21,6 +21,7 @@ from genesis_keras.models.base import SceneModel
 from genesis_keras.models.outputs import check_outputs
 from genesis_keras.objectives.elbo import elbo
 from genesis_keras.objectives.mask_consistency import mask_consistency
+from genesis_keras.objectives.mask_guidance import guidance_weight, mask_guidance
 
 MAX_CHANNELS = 64  # widest convolutions, whatever the feature_dim
 INITIALIZATIONS = ("release", "glorot")
@@ -45,6 +46,9 @@ class GenesisV2(SceneModel):
         autoregressive_prior: Whether the prior sees earlier slots (Eq. 2); False
             gives N(0, 1) for each.
         mask_consistency: Whether the loss has the term of Eq. 7.
+        mask_guidance: Initial weight of the term of `objectives.mask_guidance`, by
+            which object masks follow attention masks at first; 0 as in the paper.
+        mask_guidance_steps: Training steps over which that weight falls to 0.
         hard_masks: Variant of the IC-SBP, see `InstanceColouring`.
         mask_normalization: Variant of the IC-SBP, see `InstanceColouring`.
         pixel_scale: sigma_x of the likelihood.
@@ -89,6 +93,8 @@ class GenesisV2(SceneModel):
         semi_convolution=True,
         autoregressive_prior=True,
         mask_consistency=False,
+        mask_guidance=0.0,
+        mask_guidance_steps=1_500,
         hard_masks=False,
         mask_normalization="stick_breaking",
         pixel_scale=0.7,
@@ -107,6 +113,12 @@ class GenesisV2(SceneModel):
             )
         if not pixel_scale > 0:
             raise ValueError(f"pixel_scale must be positive; got {pixel_scale}")
+        if mask_guidance < 0:
+            raise ValueError(f"mask_guidance must not be negative; got {mask_guidance}")
+        if mask_guidance_steps < 1:
+            raise ValueError(
+                f"mask_guidance_steps must be at least 1; got {mask_guidance_steps}"
+            )
         if initialization not in INITIALIZATIONS:
             raise ValueError(
                 f"initialization must be one of {INITIALIZATIONS}; "
@@ -118,6 +130,8 @@ class GenesisV2(SceneModel):
         self.semi_convolution = semi_convolution
         self.autoregressive_prior = autoregressive_prior
         self.mask_consistency = mask_consistency
+        self.mask_guidance = mask_guidance
+        self.mask_guidance_steps = mask_guidance_steps
         self.hard_masks = hard_masks
         self.mask_normalization = mask_normalization
         self.pixel_scale = pixel_scale
@@ -269,6 +283,16 @@ class GenesisV2(SceneModel):
             return mask_consistency(log_masks, decoded["log_object_masks"])
         return tf.zeros_like(log_masks[:, 0, 0, 0, 0])
 
+    def training_loss(self, outputs, beta):
+        loss = super().training_loss(outputs, beta)
+        if not self.mask_guidance:
+            return loss
+        weight = guidance_weight(
+            self.optimizer.iterations, self.mask_guidance, self.mask_guidance_steps
+        )
+        guidance = mask_guidance(outputs["log_masks"], outputs["log_object_masks"])
+        return loss + weight * tf.reduce_mean(guidance)
+
     def fixed_draws(self, num_images, num_slots=None, seed=0):
         """Returns the random arguments of a call, the same for the same seed.
 
@@ -325,6 +349,8 @@ class GenesisV2(SceneModel):
             "semi_convolution": self.semi_convolution,
             "autoregressive_prior": self.autoregressive_prior,
             "mask_consistency": self.mask_consistency,
+            "mask_guidance": self.mask_guidance,
+            "mask_guidance_steps": self.mask_guidance_steps,
             "hard_masks": self.hard_masks,
             "mask_normalization": self.mask_normalization,
             "pixel_scale": self.pixel_scale,

@@ -64,6 +64,8 @@ RECIPES = {
             "log_sigma_rate": 0.1,
             "gate_rate": 0.1,
             "initialization": "glorot",
+            "mask_guidance": 0.3,
+            "mask_guidance_steps": 1_500,
             "geco_initial_beta": 0.01,
         },
         source="found here: a narrow initial posterior, a small initial beta, Glorot "

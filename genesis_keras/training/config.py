@@ -37,6 +37,10 @@ class RunConfig:
     semi_convolution: bool = _setting(True, "Add coordinates to the embeddings.")
     autoregressive_prior: bool = _setting(True, "Prior of a slot sees earlier slots.")
     mask_consistency: bool = _setting(False, "Add the mask loss of Eq. 7.")
+    mask_guidance: float = _setting(
+        0.0, "Initial weight of the pull of object masks to attention masks."
+    )
+    mask_guidance_steps: int = _setting(1_500, "Steps over which that falls to 0.")
     hard_masks: bool = _setting(False, "Each pixel in one slot only.")
     mask_normalization: str = _setting(
         "stick_breaking", "stick_breaking, or softmax over the selected seeds."

@@ -9,6 +9,7 @@ import tensorflow as tf
 from genesis_keras import GenesisV2
 from genesis_keras.models.outputs import OUTPUTS
 from genesis_keras.objectives.elbo import weighted_loss
+from genesis_keras.objectives.mask_guidance import mask_guidance
 
 DIMENSIONS = {"B": 4, "K": 4, "H": 32, "W": 32, "D": 8, "1": 1, "3": 3}
 
@@ -295,3 +296,24 @@ def test_bad_images_are_named(make_model, bad, message):
 def test_bad_sample_sizes_are_named(make_model, arguments):
     with pytest.raises(ValueError, match="at least 1; got 0"):
         make_model().sample(*arguments)
+
+
+def test_guidance_counts_in_training_until_its_last_step(make_model, images):
+    model = make_model(mask_guidance=0.5, mask_guidance_steps=2)
+    model.compile(keras.optimizers.Adam(1e-3))
+    outputs = model(images)
+    guidance = mask_guidance(outputs["log_masks"], outputs["log_object_masks"])
+    plain = weighted_loss(outputs, 1.0)
+    for step, weight in [(0, 0.5), (1, 0.25), (2, 0.0), (9, 0.0)]:
+        model.optimizer.iterations.assign(step)
+        expected = plain + weight * tf.reduce_mean(guidance)
+        np.testing.assert_allclose(
+            model.training_loss(outputs, 1.0), expected, rtol=1e-6
+        )
+    assert float(tf.reduce_mean(guidance)) > 0
+
+
+@pytest.mark.parametrize("name", ["mask_guidance", "mask_guidance_steps"])
+def test_bad_guidance_is_refused(make_model, name):
+    with pytest.raises(ValueError, match=f"{name} must .*; got -1"):
+        make_model(**{name: -1})

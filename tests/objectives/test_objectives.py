@@ -5,6 +5,7 @@ import tensorflow as tf
 from genesis_keras.objectives.elbo import elbo, weighted_loss
 from genesis_keras.objectives.geco import GecoSettings, GecoState, geco_update
 from genesis_keras.objectives.mask_consistency import mask_consistency
+from genesis_keras.objectives.mask_guidance import guidance_weight, mask_guidance
 
 
 def outputs():
@@ -113,3 +114,25 @@ def test_mask_consistency_stops_gradients_through_object_masks():
     assert tape.gradient(kl, others) is None
     assert np.abs(tape.gradient(kl, logits)).max() > 0.01
     np.testing.assert_allclose(mask_consistency(log_masks, log_masks), 0.0, atol=1e-4)
+
+
+def test_mask_guidance_by_hand_stops_gradients_through_attention_masks():
+    masks = tf.constant([0.25, 0.75], shape=[1, 2, 1, 1, 1])
+    object_masks = tf.constant([0.5, 0.5], shape=[1, 2, 1, 1, 1])
+    log_masks, log_object_masks = tf.math.log(masks), tf.math.log(object_masks)
+    with tf.GradientTape() as tape:
+        tape.watch([log_masks, log_object_masks])
+        kl = mask_guidance(log_masks, log_object_masks)
+    by_hand = 0.25 * np.log(0.25 / 0.5) + 0.75 * np.log(0.75 / 0.5)
+    np.testing.assert_allclose(kl, [by_hand], rtol=1e-4)
+    gradients = tape.gradient(kl, [log_masks, log_object_masks])
+    assert gradients[0] is None
+    # More of the second mask, less of the first.
+    assert gradients[1][0, 0, 0, 0, 0] > 0 > gradients[1][0, 1, 0, 0, 0]
+
+
+@pytest.mark.parametrize(("step", "weight"), [(0, 0.4), (5, 0.2), (10, 0), (99, 0)])
+def test_guidance_falls_linearly_and_stays_at_zero(step, weight):
+    np.testing.assert_allclose(
+        guidance_weight(tf.constant(step), 0.4, 10), weight, atol=1e-7
+    )
