@@ -23,6 +23,12 @@ flags.DEFINE_integer("image_size", 64, "Side of the images.")
 flags.DEFINE_integer("num_slots", 7, "K.")
 flags.DEFINE_integer("feature_dim", 64, "F.")
 flags.DEFINE_integer("batch_size", 8, "Images a step.")
+flags.DEFINE_enum(
+    "precision",
+    "float32",
+    ["float32", "mixed_bfloat16"],
+    "Of the model; the matmul's is float32 always.",
+)
 flags.DEFINE_integer("repeats", 10, "Rounds of measurement.", lower_bound=1)
 
 _MATMUL_SIZE = 2048
@@ -127,11 +133,13 @@ def main(_):
         num_slots=FLAGS.num_slots,
         feature_dim=FLAGS.feature_dim,
         seed=0,
+        dtype=FLAGS.precision,
     )
     seconds = measure(contestants(model, FLAGS.batch_size), FLAGS.repeats)
     print(
         f"GENESIS-V2, {FLAGS.image_size}x{FLAGS.image_size}, K={FLAGS.num_slots}, "
-        f"F={FLAGS.feature_dim}, batch {FLAGS.batch_size}\n"
+        f"F={FLAGS.feature_dim}, batch {FLAGS.batch_size}, {FLAGS.precision}; "
+        "matmul in float32\n"
     )
     report(seconds, *operations(model), FLAGS.batch_size)
 

@@ -12,7 +12,7 @@ from genesis_keras.layers.conditional_prior import ConditionalPrior
 from genesis_keras.layers.mask_decoder import MaskDecoder
 from genesis_keras.layers.mask_encoder import MaskEncoder
 from genesis_keras.layers.mask_posterior import MaskPosterior
-from genesis_keras.models.fixed_slots import FixedSlotModel
+from genesis_keras.models.generative import GenerativeModel
 from genesis_keras.models.outputs import check_outputs
 from genesis_keras.objectives.elbo import elbo
 
@@ -20,7 +20,7 @@ HIDDEN_UNITS = 256
 
 
 @keras.saving.register_keras_serializable("genesis_keras")
-class Genesis(FixedSlotModel):
+class Genesis(GenerativeModel):
     """Splits images into masks slot by slot, then encodes what is under each.
 
     image -> one vector -> mask latents z_m, one after the other -> attention masks
@@ -132,7 +132,9 @@ class Genesis(FixedSlotModel):
         min_mask_pixels=20.0,
         noise=None,
     ):
-        images, noise = self.prepare(images, num_slots, flexible_slots, noise)
+        images = self.check_images(images)
+        num_slots = self.check_slots(num_slots, flexible_slots)
+        noise = self.draw_noise(noise, tf.shape(images)[0], num_slots)
         mask_noise, component_noise = self._split(noise)
         hidden = self.mask_encoder(images, training=training)  # [B, 256]
         z_m, *mask_posterior = self.mask_posterior(hidden, mask_noise)  # [B, K, 64]

@@ -17,7 +17,7 @@ from genesis_keras.layers.object_pooling import ObjectPooling
 from genesis_keras.layers.semi_convolution import SemiConvolution
 from genesis_keras.layers.stick_breaking import LOG_ZERO
 from genesis_keras.layers.unet import UNet
-from genesis_keras.models.base import SceneModel
+from genesis_keras.models.generative import GenerativeModel
 from genesis_keras.models.outputs import check_outputs
 from genesis_keras.objectives.elbo import elbo
 from genesis_keras.objectives.mask_consistency import mask_consistency
@@ -25,10 +25,15 @@ from genesis_keras.objectives.mask_guidance import guidance_weight, mask_guidanc
 
 MAX_CHANNELS = 64  # widest convolutions, whatever the feature_dim
 INITIALIZATIONS = ("release", "glorot")
+_SETTINGS = (
+    "feature_dim embedding_dim kernel semi_convolution autoregressive_prior "
+    "mask_consistency mask_guidance mask_guidance_steps hard_masks "
+    "mask_normalization posterior_scale_bias log_sigma_rate gate_rate initialization"
+).split()
 
 
 @keras.saving.register_keras_serializable("genesis_keras")
-class GenesisV2(SceneModel):
+class GenesisV2(GenerativeModel):
     """Splits images into objects and draws new scenes object by object.
 
     image -> UNet features -> semi-convolutional embeddings -> IC-SBP attention
@@ -105,14 +110,12 @@ class GenesisV2(SceneModel):
         seed=None,
         **kwargs,
     ):
-        super().__init__(image_size, num_slots, seed=seed, **kwargs)
+        super().__init__(image_size, num_slots, pixel_scale, seed=seed, **kwargs)
         if feature_dim % NORM_GROUPS or not 0 < feature_dim <= MAX_CHANNELS:
             raise ValueError(
                 f"feature_dim must be a multiple of {NORM_GROUPS} up to "
                 f"{MAX_CHANNELS}; got {feature_dim}"
             )
-        if not pixel_scale > 0:
-            raise ValueError(f"pixel_scale must be positive; got {pixel_scale}")
         if mask_guidance < 0:
             raise ValueError(f"mask_guidance must not be negative; got {mask_guidance}")
         if mask_guidance_steps < 1:
@@ -134,7 +137,6 @@ class GenesisV2(SceneModel):
         self.mask_guidance_steps = mask_guidance_steps
         self.hard_masks = hard_masks
         self.mask_normalization = mask_normalization
-        self.pixel_scale = pixel_scale
         self.posterior_scale_bias = posterior_scale_bias
         self.log_sigma_rate = log_sigma_rate
         self.gate_rate = gate_rate
@@ -203,6 +205,7 @@ class GenesisV2(SceneModel):
         noise=None,
     ):
         images = self.check_images(images)
+        num_slots = self.check_slots(num_slots, flexible_slots)
         features = self.backbone(images)  # [B, H, W, F]
         embeddings, _ = self.embed(features)  # [B, H, W, 8]
         if seed_scores is None:
@@ -215,9 +218,7 @@ class GenesisV2(SceneModel):
             seed_scores=seed_scores,
         )  # masks [B, K, H, W, 1]
         mean, scale = self.pooling(features, slots["masks"])  # [B, K, F]
-        if noise is None:
-            noise = self.random.normal(tf.shape(mean))
-        latents = mean + scale * noise
+        latents = mean + scale * self.draw_noise(noise, tf.shape(mean)[0], num_slots)
         decoded = self.decode(latents, slots["num_slots"])
         prior_mean, prior_scale = self._prior_statistics(latents)
         kl = sampled_kl(latents, mean, scale, prior_mean, prior_scale)  # [B, K]
@@ -305,7 +306,7 @@ class GenesisV2(SceneModel):
             Dict of `seed_scores [B, H, W]` and `noise [B, K, F]`. Those of the
             first images do not depend on B.
         """
-        num_slots = self.num_slots if num_slots is None else num_slots
+        num_slots = self.check_slots(num_slots)
         seed = tf.reshape(tf.cast(seed, "int32"), [-1])
         first, second = tf.unstack(tf.random.split(tf.concat([seed, seed], 0)[:2]))
         size = [num_images, self.image_size, self.image_size]
@@ -316,46 +317,24 @@ class GenesisV2(SceneModel):
             ),
         }
 
-    def sample(self, num_images, num_slots=None, noise=None):
-        """Draws scenes by ancestral sampling of z_1..z_K from the prior.
+    @property
+    def latent_dim(self):
+        """D, the size of a latent."""
+        return self.feature_dim
+
+    def draw_latents(self, noise):
+        """Draws z_1..z_K from the prior, one after the other.
 
         Args:
-            num_images: B, at least 1.
-            num_slots: K, any number; by default that of training.
-            noise: Standard normal draws `[B, K, F]`; made if None.
+            noise: Standard normal draws `[B, K, D]`.
 
         Returns:
-            The dict of `decode`, and `latents [B, K, F]`.
-
-        Raises:
-            ValueError: `num_images` or `num_slots` is below 1.
+            Latents `[B, K, D]`.
         """
-        num_slots = self.num_slots if num_slots is None else num_slots
-        for name, value in (("num_images", num_images), ("num_slots", num_slots)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1; got {value}")
-        if noise is None:
-            shape = [num_images, num_slots, self.feature_dim]
-            noise = self.random.normal(shape)
-        latents = self.prior.sample(noise) if self.autoregressive_prior else noise
-        return {**self.decode(latents), "latents": latents}
+        return self.prior.sample(noise) if self.autoregressive_prior else noise
 
     def get_config(self):
         return {
             **super().get_config(),
-            "feature_dim": self.feature_dim,
-            "embedding_dim": self.embedding_dim,
-            "kernel": self.kernel,
-            "semi_convolution": self.semi_convolution,
-            "autoregressive_prior": self.autoregressive_prior,
-            "mask_consistency": self.mask_consistency,
-            "mask_guidance": self.mask_guidance,
-            "mask_guidance_steps": self.mask_guidance_steps,
-            "hard_masks": self.hard_masks,
-            "mask_normalization": self.mask_normalization,
-            "pixel_scale": self.pixel_scale,
-            "posterior_scale_bias": self.posterior_scale_bias,
-            "log_sigma_rate": self.log_sigma_rate,
-            "gate_rate": self.gate_rate,
-            "initialization": self.initialization,
+            **{name: getattr(self, name) for name in _SETTINGS},
         }

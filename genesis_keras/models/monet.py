@@ -9,7 +9,7 @@ from genesis_keras.layers.component_decoder import ComponentDecoder
 from genesis_keras.layers.component_encoder import ComponentEncoder
 from genesis_keras.layers.recurrent_attention import RecurrentAttention
 from genesis_keras.layers.stick_breaking import masks_from_logits
-from genesis_keras.models.fixed_slots import FixedSlotModel
+from genesis_keras.models.generative import GenerativeModel
 from genesis_keras.models.outputs import check_outputs
 from genesis_keras.objectives.elbo import elbo
 
@@ -17,7 +17,7 @@ MASK_PRIORS = ("softmax", "scope")
 
 
 @keras.saving.register_keras_serializable("genesis_keras")
-class Monet(FixedSlotModel):
+class Monet(GenerativeModel):
     """Splits images into masks by recurrent attention; a VAE explains each slot.
 
     image -> attention masks, one UNet pass each -> component latents -> components
@@ -113,7 +113,9 @@ class Monet(FixedSlotModel):
         min_mask_pixels=20.0,
         noise=None,
     ):
-        images, noise = self.prepare(images, num_slots, flexible_slots, noise)
+        images = self.check_images(images)
+        num_slots = self.check_slots(num_slots, flexible_slots)
+        noise = self.draw_noise(noise, tf.shape(images)[0], num_slots)
         log_masks = self.attention(images, num_slots=noise.shape[1])  # [B, K, H, W, 1]
         mean, scale = self.component_encoder(images, log_masks)  # [B, K, D]
         latents = mean + scale * noise

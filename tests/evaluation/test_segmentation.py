@@ -99,3 +99,19 @@ def test_report_shows_the_scores(make_model, labelled, tmp_path):
     assert f"{scores['masks/ari_fg']:.3f}" in rows[0]
     write_json(tmp_path / "metrics.json", results)
     assert json.loads((tmp_path / "metrics.json").read_text()) == results
+
+
+def test_a_nan_elbo_shows_in_the_mean(make_model, labelled, monkeypatch):
+    dataset, _ = labelled
+    model = make_model()
+    call = model.call
+
+    def broken(images, **options):
+        outputs = call(images, **options)
+        first = tf.range(tf.shape(images)[0]) == 0
+        return {**outputs, "elbo": tf.where(first, np.nan, outputs["elbo"])}
+
+    monkeypatch.setattr(model, "call", broken)
+    scores = evaluate(model, dataset)
+    assert np.isnan(scores["elbo"])
+    assert np.isfinite(scores["object_masks/ari_fg"])

@@ -1,12 +1,12 @@
-"""What GENESIS and MONet-G share: draws, sampling, and a K for the whole batch."""
+"""What the generative models share: draws, sampling, checks of their arguments."""
 
 import tensorflow as tf
 
 from genesis_keras.models.base import SceneModel
 
 
-class FixedSlotModel(SceneModel):
-    """Base of the generative models that fix K before they look at the image.
+class GenerativeModel(SceneModel):
+    """Base of the models with a prior and a decoder, thus with scenes to sample.
 
     Subclasses have `latent_dim` (D), `draw_latents` and `decode`.
 
@@ -28,34 +28,10 @@ class FixedSlotModel(SceneModel):
 
     def __init__(self, image_size, num_slots, pixel_scale, seed=None, **kwargs):
         super().__init__(image_size, num_slots, seed=seed, **kwargs)
-        self._check_num_slots(num_slots)
+        self.check_slots(num_slots)
         if not pixel_scale > 0:
             raise ValueError(f"pixel_scale must be positive; got {pixel_scale}")
         self.pixel_scale = pixel_scale
-
-    def prepare(self, images, num_slots, flexible_slots, noise):
-        """Checks the arguments of a call and draws what is missing.
-
-        Args:
-            images: `[B, H, W, 3]` floats in [0, 1].
-            num_slots: K of this call, or None for that of training.
-            flexible_slots: Must be False.
-            noise: Standard normal draws of the latents `[B, K, D]`, or None.
-
-        Returns:
-            Images and noise, float32.
-
-        Raises:
-            ValueError: An argument is wrong.
-        """
-        images = self.check_images(images)
-        num_slots = self._check_num_slots(num_slots)
-        if flexible_slots:
-            raise ValueError(
-                f"{type(self).__name__} fixes the number of slots for all images: "
-                f"flexible_slots must be False; got {flexible_slots!r}"
-            )
-        return images, self._check_noise(noise, tf.shape(images)[0], num_slots)
 
     def fixed_draws(self, num_images, num_slots=None, seed=0):
         """Returns the random arguments of a call, the same for the same seed.
@@ -68,7 +44,7 @@ class FixedSlotModel(SceneModel):
         Returns:
             Dict of `noise [B, K, D]`. That of the first images does not depend on B.
         """
-        num_slots = self._check_num_slots(num_slots)
+        num_slots = self.check_slots(num_slots)
         seed = tf.reshape(tf.cast(seed, "int32"), [-1])
         seed = tf.concat([seed, seed], 0)[:2]
         shape = [num_images, num_slots, self.latent_dim]
@@ -90,20 +66,44 @@ class FixedSlotModel(SceneModel):
         """
         if num_images < 1:
             raise ValueError(f"num_images must be at least 1; got {num_images}")
-        num_slots = self._check_num_slots(num_slots)
-        noise = self._check_noise(noise, num_images, num_slots)
+        num_slots = self.check_slots(num_slots)
+        noise = self.draw_noise(noise, num_images, num_slots)
         latents = self.draw_latents(noise)
         return {**self.decode(latents), "latents": latents}
 
-    def _check_num_slots(self, num_slots):
-        num_slots = self.num_slots if num_slots is None else num_slots
-        if num_slots < self.min_slots:
+    def check_slots(self, num_slots=None, flexible_slots=False):
+        """Returns K of a call, by default that of training.
+
+        Args:
+            num_slots: K, or None.
+            flexible_slots: Whether each image may use fewer.
+
+        Raises:
+            ValueError: K is below `min_slots`, or the model has no flexible slots.
+        """
+        if flexible_slots and not self.has_flexible_slots:
             raise ValueError(
-                f"num_slots must be at least {self.min_slots}; got {num_slots}"
+                f"{type(self).__name__} fixes the number of slots for all images: "
+                f"flexible_slots must be False; got {flexible_slots!r}"
+            )
+        num_slots = self.num_slots if num_slots is None else num_slots
+        if not isinstance(num_slots, int) or num_slots < self.min_slots:
+            raise ValueError(
+                f"num_slots must be an integer >= {self.min_slots}; got {num_slots!r}"
             )
         return num_slots
 
-    def _check_noise(self, noise, num_images, num_slots):
+    def draw_noise(self, noise, num_images, num_slots):
+        """Returns standard normal draws `[B, K, D]`: `noise`, or new ones if None.
+
+        Args:
+            noise: `[B, K, D]`, or None.
+            num_images: B.
+            num_slots: K.
+
+        Raises:
+            ValueError: `noise` has another shape.
+        """
         if noise is None:
             return self.random.normal([num_images, num_slots, self.latent_dim])
         noise = tf.convert_to_tensor(noise, "float32")

@@ -1,0 +1,122 @@
+"""The four models on sprites, each for the same time: a table in Markdown.
+
+    python benchmarks/baselines.py --minutes=6 --workdir=runs/baselines
+
+The steps of each model are those that fit into the time at the rate measured first;
+its learning-rate schedule is stretched to them. Each run, with its pictures, is left
+in a folder of --workdir. Of the two kinds of masks the object masks are scored.
+"""
+
+import dataclasses
+import pathlib
+import time
+
+import numpy as np
+import tensorflow as tf
+from absl import app, flags
+
+from genesis_keras.data.pipeline import load
+from genesis_keras.evaluation.segmentation import evaluate
+from genesis_keras.metrics.segmentation import labels_from_masks
+from genesis_keras.models.registry import MODELS
+from genesis_keras.training.callbacks import DivergedError
+from genesis_keras.training.config import resolve
+from genesis_keras.training.run import build_model, train
+
+FLAGS = flags.FLAGS
+flags.DEFINE_float("minutes", 6.0, "Training time of each model.", lower_bound=0.1)
+flags.DEFINE_string("dataset", "sprites", "Name of the data set.")
+flags.DEFINE_string("workdir", "runs/baselines", "Folder of the runs.")
+flags.DEFINE_integer("seed", 0, "Seed of all runs.")
+flags.DEFINE_multi_enum("model", list(MODELS), list(MODELS), "Models; all if unset.")
+flags.DEFINE_integer("num_images", 320, "Test images.")
+
+_TIMED_STEPS = 10
+_HEADER = (
+    "model",
+    "steps",
+    "steps/s",
+    "ARI-FG",
+    "MSC-FG",
+    "ELBO",
+    "error",
+    "largest slot",
+)
+
+
+def seconds_per_step(config):
+    """Returns the median time of a training step of a new model, after two."""
+    model = build_model(config)
+    model.make_train_function()
+    shape = [config.batch_size, config.image_size, config.image_size, 3]
+    images = tf.random.stateless_uniform(shape, seed=[0, config.seed])
+    batches = iter(tf.data.Dataset.from_tensors({"image": images}).repeat())
+    seconds = []
+    for _ in range(_TIMED_STEPS + 2):
+        start = time.perf_counter()
+        tf.nest.map_structure(np.asarray, model.train_function(batches))
+        seconds.append(time.perf_counter() - start)
+    return float(np.median(seconds[2:]))
+
+
+def fitted(config, num_steps):
+    """Returns the settings of a run of `num_steps`, its schedules stretched to it."""
+    warmup = min(config.warmup_steps, num_steps // 10)
+    return dataclasses.replace(
+        config,
+        steps=num_steps,
+        warmup_steps=warmup,
+        decay_steps=num_steps - warmup,
+        mask_guidance_steps=max(min(config.mask_guidance_steps, num_steps // 4), 1),
+        picture_every=max(num_steps // 4, 1),
+    )
+
+
+def largest_slot(model, images):
+    """Returns the mean share of the pixels in an image's largest slot."""
+    outputs = model(images, **model.fixed_draws(len(images)))
+    labels = labels_from_masks(outputs["log_object_masks"])
+    counts = tf.reduce_sum(tf.one_hot(labels, model.num_slots), axis=[1, 2])
+    return float(tf.reduce_mean(tf.reduce_max(counts, axis=1)) / model.image_size**2)
+
+
+def row(name):
+    """Trains and scores one model; returns its row of the table."""
+    config = resolve({"model": name, "dataset": FLAGS.dataset, "seed": FLAGS.seed})
+    num_steps = max(int(60 * FLAGS.minutes / seconds_per_step(config)), 1)
+    start = time.perf_counter()
+    try:
+        model = train(
+            fitted(config, num_steps), pathlib.Path(FLAGS.workdir) / name, resume=False
+        )
+    except DivergedError as error:
+        return [name, f"diverged: {error}"] + [""] * (len(_HEADER) - 2)
+    rate = num_steps / (time.perf_counter() - start)
+    test = load(
+        config.dataset,
+        "test",
+        batch_size=32,
+        image_size=config.image_size,
+        num_examples=FLAGS.num_images,
+    )
+    scores = evaluate(model, test)
+    return [
+        f"`{name}`",
+        f"{num_steps:,}",
+        f"{rate:.1f}",
+        f"{scores['object_masks/ari_fg']:.3f}",
+        f"{scores['object_masks/msc_fg']:.3f}",
+        f"{scores['elbo']:.0f}" if model.has_likelihood else "-",
+        f"{scores['error_per_value']:.4f}",
+        f"{100 * largest_slot(model, next(iter(test))['image']):.0f}%",
+    ]
+
+
+def main(_):
+    rows = [row(name) for name in FLAGS.model]
+    for cells in (_HEADER, ["---"] * len(_HEADER), *rows):
+        print("| " + " | ".join(cells) + " |")
+
+
+if __name__ == "__main__":
+    app.run(main)
