@@ -89,7 +89,8 @@ class GenerativeModel(SceneModel):
         num_slots = self.num_slots if num_slots is None else num_slots
         if not isinstance(num_slots, int) or num_slots < self.min_slots:
             raise ValueError(
-                f"num_slots must be an integer >= {self.min_slots}; got {num_slots!r}"
+                f"num_slots must be an integer, at least {self.min_slots}; "
+                f"got {num_slots!r}"
             )
         return num_slots
 
