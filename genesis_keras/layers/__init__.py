@@ -8,5 +8,6 @@ coordinates), stick_breaking (algebra in log space), gaussian_statistics and ker
 GENESIS: mask_encoder -> mask_posterior -> mask_decoder (of gated_convolution,
 gated_transposed_convolution and batch_normalization) -> component_encoder ->
 component_decoder, with autoregressive_prior and conditional_prior. MONet:
-recurrent_attention (of unet) -> component_encoder -> component_decoder.
+recurrent_attention (of unet) -> component_encoder -> component_decoder. Slot
+Attention: position_embedding and slot_attention.
 """

@@ -1,1 +1,7 @@
-"""Models, on one base class and with one output contract; and their recipes."""
+"""Models, on one base class and with one output contract.
+
+`outputs` is the contract, `base` the training step that all share, `generative` what
+those share that have a prior. Then one model a file: `genesis_v2`, `genesis`, `monet`,
+`slot_attention`. `registry` finds them by name, `presets` holds their recipes, `card`
+prints what each can do and costs (`operations` counts).
+"""

@@ -7,7 +7,7 @@ used (flexible K) have log masks of -1e10.
 """
 
 OUTPUTS = {
-    "reconstruction": "[B, H, W, 3], sum over slots of object mask times component",
+    "reconstruction": "[B, H, W, 3], components mixed by the masks of the likelihood",
     "components": "[B, K, H, W, 3], RGB mean of each slot",
     "masks": "[B, K, H, W, 1]",
     "log_masks": "[B, K, H, W, 1]",
