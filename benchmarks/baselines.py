@@ -4,7 +4,8 @@
 
 The steps of each model are those that fit into the time at the rate measured first;
 its learning-rate schedule is stretched to them. Each run, with its pictures, is left
-in a folder of --workdir. Of the two kinds of masks the object masks are scored.
+in a folder of --workdir. ARI-FG is of attention masks and of object masks, the rest of
+the latter. "largest slot" is its share of the pixels: 100% is a collapse to one slot.
 """
 
 import dataclasses
@@ -36,7 +37,8 @@ _HEADER = (
     "model",
     "steps",
     "steps/s",
-    "ARI-FG",
+    "ARI-FG m",
+    "ARI-FG pi",
     "MSC-FG",
     "ELBO",
     "error",
@@ -104,6 +106,7 @@ def row(name):
         f"`{name}`",
         f"{num_steps:,}",
         f"{rate:.1f}",
+        f"{scores['masks/ari_fg']:.3f}",
         f"{scores['object_masks/ari_fg']:.3f}",
         f"{scores['object_masks/msc_fg']:.3f}",
         f"{scores['elbo']:.0f}" if model.has_likelihood else "-",
