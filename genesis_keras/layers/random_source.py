@@ -10,7 +10,8 @@ class RandomSource(keras.layers.Layer):
     """A `keras.random.SeedGenerator` whose state is part of `.keras` files.
 
     Keras leaves the state of seed generators out; with it, a loaded model goes on
-    drawing where the saved one stopped.
+    drawing where the saved one stopped. From the same state code compiled by XLA draws
+    other numbers than code that is not.
 
     Args:
         seed: Seed of the draws; None for a random one.
