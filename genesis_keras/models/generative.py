@@ -117,3 +117,13 @@ class GenerativeModel(SceneModel):
 
     def get_config(self):
         return {**super().get_config(), "pixel_scale": self.pixel_scale}
+
+
+def mix(log_masks, components):
+    """Returns the image `[B, H, W, 3]` that the masks make of the components.
+
+    Args:
+        log_masks: `[B, K, H, W, 1]`.
+        components: `[B, K, H, W, 3]`.
+    """
+    return tf.reduce_sum(tf.exp(log_masks) * components, axis=1)

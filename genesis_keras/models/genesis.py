@@ -12,7 +12,7 @@ from genesis_keras.layers.conditional_prior import ConditionalPrior
 from genesis_keras.layers.mask_decoder import MaskDecoder
 from genesis_keras.layers.mask_encoder import MaskEncoder
 from genesis_keras.layers.mask_posterior import MaskPosterior
-from genesis_keras.models.generative import GenerativeModel
+from genesis_keras.models.generative import GenerativeModel, mix
 from genesis_keras.models.outputs import check_outputs
 from genesis_keras.objectives.elbo import elbo
 
@@ -208,7 +208,7 @@ class Genesis(GenerativeModel):
         return {
             "components": components,
             "log_object_masks": log_masks,
-            "reconstruction": tf.reduce_sum(tf.exp(log_masks) * components, axis=1),
+            "reconstruction": mix(log_masks, components),
         }
 
     def _mask_prior_statistics(self, mask_latents):

@@ -17,11 +17,15 @@ from genesis_keras.layers.object_pooling import ObjectPooling
 from genesis_keras.layers.semi_convolution import SemiConvolution
 from genesis_keras.layers.stick_breaking import LOG_ZERO
 from genesis_keras.layers.unet import UNet
-from genesis_keras.models.generative import GenerativeModel
+from genesis_keras.models.generative import GenerativeModel, mix
 from genesis_keras.models.outputs import check_outputs
 from genesis_keras.objectives.elbo import elbo
 from genesis_keras.objectives.mask_consistency import mask_consistency
-from genesis_keras.objectives.mask_guidance import guidance_weight, mask_guidance
+from genesis_keras.objectives.mask_guidance import (
+    check_guidance,
+    guidance_weight,
+    mask_guidance,
+)
 
 MAX_CHANNELS = 64  # widest convolutions, whatever the feature_dim
 INITIALIZATIONS = ("release", "glorot")
@@ -116,12 +120,7 @@ class GenesisV2(GenerativeModel):
                 f"feature_dim must be a multiple of {NORM_GROUPS} up to "
                 f"{MAX_CHANNELS}; got {feature_dim}"
             )
-        if mask_guidance < 0:
-            raise ValueError(f"mask_guidance must not be negative; got {mask_guidance}")
-        if mask_guidance_steps < 1:
-            raise ValueError(
-                f"mask_guidance_steps must be at least 1; got {mask_guidance_steps}"
-            )
+        check_guidance(mask_guidance, mask_guidance_steps)
         if initialization not in INITIALIZATIONS:
             raise ValueError(
                 f"initialization must be one of {INITIALIZATIONS}; "
@@ -223,11 +222,9 @@ class GenesisV2(GenerativeModel):
         prior_mean, prior_scale = self._prior_statistics(latents)
         kl = sampled_kl(latents, mean, scale, prior_mean, prior_scale)  # [B, K]
         kl *= tf.sequence_mask(slots["num_slots"], kl.shape[1], kl.dtype)
+        log_object_masks = decoded["log_object_masks"]
         error = reconstruction_error(
-            images,
-            decoded["log_object_masks"],
-            decoded["components"],
-            self.pixel_scale,
+            images, log_object_masks, decoded["components"], self.pixel_scale
         )
         return check_outputs(
             {
@@ -242,7 +239,7 @@ class GenesisV2(GenerativeModel):
                 "prior_scale": prior_scale,
                 "reconstruction_error": error,
                 "kl_latents": kl,
-                "kl_masks": self._mask_term(slots["log_masks"], decoded),
+                "kl_masks": self._mask_term(slots["log_masks"], log_object_masks),
                 "elbo": elbo(error, kl),
             }
         )
@@ -267,11 +264,10 @@ class GenesisV2(GenerativeModel):
             in_use = tf.sequence_mask(num_slots, logits.shape[1])
             logits = tf.where(in_use[:, :, None, None, None], logits, LOG_ZERO)
         log_object_masks = tf.nn.log_softmax(logits, axis=1)
-        reconstruction = tf.reduce_sum(tf.exp(log_object_masks) * components, axis=1)
         return {
             "components": components,
             "log_object_masks": log_object_masks,
-            "reconstruction": reconstruction,
+            "reconstruction": mix(log_object_masks, components),
         }
 
     def _prior_statistics(self, latents):
@@ -279,9 +275,9 @@ class GenesisV2(GenerativeModel):
             return self.prior(latents)
         return tf.zeros_like(latents), tf.ones_like(latents)
 
-    def _mask_term(self, log_masks, decoded):
+    def _mask_term(self, log_masks, log_object_masks):
         if self.mask_consistency:
-            return mask_consistency(log_masks, decoded["log_object_masks"])
+            return mask_consistency(log_masks, log_object_masks)
         return tf.zeros_like(log_masks[:, 0, 0, 0, 0])
 
     def training_loss(self, outputs, beta):

@@ -9,7 +9,7 @@ from genesis_keras.layers.component_decoder import ComponentDecoder
 from genesis_keras.layers.component_encoder import ComponentEncoder
 from genesis_keras.layers.recurrent_attention import RecurrentAttention
 from genesis_keras.layers.stick_breaking import masks_from_logits
-from genesis_keras.models.generative import GenerativeModel
+from genesis_keras.models.generative import GenerativeModel, mix
 from genesis_keras.models.outputs import check_outputs
 from genesis_keras.objectives.elbo import elbo
 
@@ -129,7 +129,7 @@ class Monet(GenerativeModel):
         )
         return check_outputs(
             {
-                "reconstruction": _mix(log_masks, components),
+                "reconstruction": mix(log_masks, components),
                 "components": components,
                 "masks": tf.exp(log_masks),
                 "log_masks": log_masks,
@@ -161,7 +161,7 @@ class Monet(GenerativeModel):
         return {
             "components": components,
             "log_object_masks": log_object_masks,
-            "reconstruction": _mix(log_object_masks, components),
+            "reconstruction": mix(log_object_masks, components),
         }
 
     def draw_latents(self, noise):
@@ -182,8 +182,3 @@ class Monet(GenerativeModel):
             "component_latent_dim": self.component_latent_dim,
             "attention_filters": self.attention_filters,
         }
-
-
-def _mix(log_masks, components):
-    """Returns the image `[B, H, W, 3]` that the masks make of the components."""
-    return tf.reduce_sum(tf.exp(log_masks) * components, axis=1)

@@ -32,3 +32,16 @@ def guidance_weight(step, initial_weight, num_steps):
     """
     share_left = 1.0 - tf.cast(step, "float32") / num_steps
     return initial_weight * tf.maximum(share_left, 0.0)
+
+
+def check_guidance(initial_weight, num_steps):
+    """Raises ValueError where the arguments of `guidance_weight` are out of range.
+
+    Args:
+        initial_weight: The model's `mask_guidance`, at least 0.
+        num_steps: The model's `mask_guidance_steps`, at least 1.
+    """
+    if initial_weight < 0:
+        raise ValueError(f"mask_guidance must not be negative; got {initial_weight}")
+    if num_steps < 1:
+        raise ValueError(f"mask_guidance_steps must be at least 1; got {num_steps}")
