@@ -75,7 +75,7 @@ RECIPES = {
         command="python train.py",
         score="ARI-FG of the object masks 0.95 to 0.96 on sprites/easy, see the README",
         model_settings={
-            # The release's rates and beta, with the fast schedule; not yet measured.
+            # The release's rates and beta, with the fast schedule; not tuned.
             "genesis": {
                 "learning_rate": 3e-4,
                 "geco_initial_beta": 1.0,
