@@ -104,6 +104,7 @@ def test_evaluate_a_model_without_a_run(tmp_path, fixtures):
         ("train.py", ["--workdir=W/file/run"], "W/file"),
         ("train.py", ["--model=monnet"], "model must be one of"),
         ("train.py", ["--model=monet", "--kernel=gaussian"], "no setting kernel"),
+        ("train.py", ["--config=W/none.json"], "config='W/none.json' cannot be read"),
         ("evaluate.py", ["--model_file=W/x.keras"], "--dataset"),
         ("evaluate.py", ["--workdir=W/none"], "holds no run"),
         ("evaluate.py", ["--workdir=W/a", "--fid"], "--fid_weights=download"),

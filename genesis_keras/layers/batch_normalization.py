@@ -1,5 +1,7 @@
 """Batch normalisation, fused with the bias before it."""
 
+import functools
+
 import keras
 import tensorflow as tf
 
@@ -12,7 +14,8 @@ class BatchNormalization(keras.layers.Layer):
 
     Like `keras.layers.BatchNormalization`, but by TensorFlow's fused operation: in
     training on a CPU about five times as fast. As in the release, the moving
-    variance averages the unbiased variances of the batches.
+    variance averages the unbiased variances of the batches. Under several replicas
+    the statistics are those of the global batch.
 
     Args:
         momentum: Weight of the past in the moving statistics, 0.9 by default.
@@ -66,16 +69,33 @@ class BatchNormalization(keras.layers.Layer):
 
     def _by_batch(self, inputs, bias):
         # The mean takes the bias away again; its gradient is 0, but exists.
-        outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-            inputs,
-            tf.convert_to_tensor(self.gamma),
-            self.beta + 0.0 * bias,
-            epsilon=self.epsilon,
-            is_training=True,
-        )
+        offset = self.beta + 0.0 * bias
+        context = tf.distribute.get_replica_context()
+        if context is not None and context.num_replicas_in_sync > 1:
+            outputs, mean, variance = self._by_global_batch(inputs, offset, context)
+        else:
+            outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+                inputs,
+                tf.convert_to_tensor(self.gamma),
+                offset,
+                epsilon=self.epsilon,
+                is_training=True,
+            )
         self._move(self.moving_mean, mean + bias)
         self._move(self.moving_variance, variance)
         return outputs
+
+    def _by_global_batch(self, inputs, offset, context):
+        """Outputs, mean and unbiased variance; the sums are those of all replicas."""
+        x = tf.cast(inputs, "float32")
+        add_up = functools.partial(context.all_reduce, tf.distribute.ReduceOp.SUM)
+        count = add_up(tf.cast(tf.size(x) // x.shape[-1], "float32"))
+        mean = add_up(tf.reduce_sum(x, axis=[0, 1, 2])) / count
+        centred = x - mean
+        squares = add_up(tf.reduce_sum(tf.square(centred), axis=[0, 1, 2]))
+        rate = self.gamma * tf.math.rsqrt(squares / count + self.epsilon)
+        outputs = tf.cast(centred * rate + offset, inputs.dtype)
+        return outputs, mean, squares / tf.maximum(count - 1.0, 1.0)
 
     def _move(self, average, value):
         value = tf.stop_gradient(value)

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+ALGORITHM = "philox"  # by default XLA and some devices draw other numbers
 _KEY = "seed_generator_state"
 
 
@@ -34,6 +35,18 @@ class RandomSource(keras.layers.Layer):
         self.seed = seed
         self.generator = keras.random.SeedGenerator(seed)
         self.built = True
+
+    def seed_at(self, *indices):
+        """Returns the seed of stateless draws, `[2]` int32; no state changes.
+
+        Args:
+            *indices: Integers or scalar tensors; each combination has its own draws.
+        """
+        seed = tf.bitcast(tf.convert_to_tensor(self.generator.state)[0], "int32")
+        seed = seed_pair(seed)
+        for index in indices:
+            seed = tf.random.fold_in(seed, index, alg=ALGORITHM)
+        return seed
 
     def uniform(self, shape):
         """Draws from U(0, 1), float32."""

@@ -1,13 +1,17 @@
 """What all models share: the compiled training step, metrics, sampling."""
 
+import math
 import pathlib
 
 import keras
 import tensorflow as tf
 
 from genesis_keras.layers.random_source import RandomSource
+from genesis_keras.models import replicas
 from genesis_keras.objectives.elbo import weighted_loss
 from genesis_keras.objectives.geco import GecoState
+
+_TRAINING, _EVALUATION = 0, 1  # kinds of draws
 
 
 class SceneModel(keras.Model):
@@ -16,8 +20,11 @@ class SceneModel(keras.Model):
     Subclasses implement `call(images, training, num_slots, **draws)`, `fixed_draws`
     for its random arguments, and `sample` where they are generative. `fit`,
     `evaluate` and `predict` take batches of images or dicts with the key "image".
-    XLA is off on the CPU, where it makes the step slower, and on for GPUs;
-    `compile(jit_compile=True)` overrides.
+    XLA is off on the CPU, where it makes the step slower, and under several replicas,
+    and on for one GPU; `compile(jit_compile=True)` overrides.
+
+    Under a `tf.distribute` strategy all that is reported and all that GECO sees are
+    means over the global batch, and draws follow the image.
 
     Attributes:
         has_likelihood: Whether there is a p(x | z), hence an ELBO, a KL and a use
@@ -57,8 +64,20 @@ class SceneModel(keras.Model):
         }
 
     def _resolve_auto_jit_compile(self):
-        # What `jit_compile="auto"` means; Keras would turn XLA on everywhere.
+        # What `jit_compile="auto"` means; Keras would turn XLA on everywhere. It
+        # cannot compile the reductions between replicas.
+        if self.distribute_strategy.num_replicas_in_sync > 1:
+            return False
         return bool(tf.config.list_physical_devices("GPU"))
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # Models are built when made. Under a strategy Keras 3 builds the optimiser
+        # here, but looks at a batch first and fails under several workers.
+        if self._distribute_strategy is None or self.optimizer is None:
+            return
+        with self.distribute_strategy.scope():
+            if not self.optimizer.built:
+                self.optimizer.build(self.trainable_variables)
 
     @property
     def metrics(self):
@@ -77,15 +96,55 @@ class SceneModel(keras.Model):
             is the mean squared error, and there is no `kl`, `elbo` and `beta`.
         """
         images = images_of(data)
+        shard = replicas.shard_of(images)
+        step = tf.identity(self.optimizer.iterations)
+        draws = self.draws_of(shard, _TRAINING, step)
         beta = tf.identity(self.geco.beta)  # from before this step's update
         with tf.GradientTape() as tape:
-            outputs = self(images, training=True)
+            outputs = self(replicas.at_least_one(images), training=True, **draws)
             loss = self.training_loss(outputs, beta)
-            scaled_loss = self.optimizer.scale_loss(loss)
+            # The optimiser adds the gradients of the replicas up.
+            scaled_loss = self.optimizer.scale_loss(loss * shard.share)
         gradients = tape.gradient(scaled_loss, self.trainable_weights)
+        applied = self._apply(gradients, loss, step)
+        means = self._means(outputs, loss, beta, shard)
+        self.geco.update(means["reconstruction_error"])
+        logs = self._track(means, shard)
+        if _may_skip(self.optimizer):
+            logs["skipped"] = _as_log(1.0 - tf.cast(applied, "float32"))
+        return logs
+
+    def draws_of(self, shard, kind, index):
+        """Returns the draws of the images of a replica, as arguments of `call`.
+
+        They follow the image, not the replica: those of the global batch are the
+        same on any number of replicas.
+
+        Args:
+            shard: The replica's `replicas.Shard`.
+            kind: An integer; each kind has draws of its own.
+            index: Index of the global batch, an integer scalar tensor.
+        """
+        seed = self.random.seed_at(kind, index)
+        return replicas.take(self.fixed_draws(shard.global_size, seed=seed), shard)
+
+    def _apply(self, gradients, loss, step):
+        """Updates the weights; returns whether it was done, a boolean scalar."""
+        if not _may_skip(self.optimizer):
+            self.optimizer.apply(gradients, self.trainable_weights)
+            return tf.constant(True)
+        # This optimiser leaves out what is not finite, and asks one replica alone:
+        # what is wrong in one must be so in all.
+        finite = self.optimizer.check_finite([*gradients, loss])
+        finite = replicas.true_everywhere(finite)
+        gradients = [
+            None if gradient is None else tf.where(finite, gradient, math.nan)
+            for gradient in gradients
+        ]
         self.optimizer.apply(gradients, self.trainable_weights)
-        self.geco.update(tf.reduce_mean(outputs["reconstruction_error"]))
-        return self._track(outputs, loss, beta)
+        # A step is a batch of the data, also one that was left out.
+        self.optimizer.iterations.assign(step + 1)
+        return finite
 
     def training_loss(self, outputs, beta):
         """Returns what a training step minimises, a scalar.
@@ -98,9 +157,15 @@ class SceneModel(keras.Model):
 
     def test_step(self, data):
         """The metrics of `train_step` on a batch, without an update."""
-        outputs = self(images_of(data), training=False)
+        images = images_of(data)
+        shard = replicas.shard_of(images)
+        # As many images as were seen since the metrics were reset.
+        index = tf.cast(self.trackers["loss"].count, "int32")
+        draws = self.draws_of(shard, _EVALUATION, index)
+        outputs = self(replicas.at_least_one(images), training=False, **draws)
         beta = tf.identity(self.geco.beta)
-        return self._track(outputs, self.training_loss(outputs, beta), beta)
+        loss = self.training_loss(outputs, beta)
+        return self._track(self._means(outputs, loss, beta, shard), shard)
 
     def predict_step(self, data):
         """Returns the outputs for a batch."""
@@ -138,18 +203,31 @@ class SceneModel(keras.Model):
         """Returns the random arguments of a call, the same for the same seed."""
         return {}
 
-    def _track(self, outputs, loss, beta):
-        image_values = self.image_size**2 * 3
-        values = {
+    def _means(self, outputs, loss, beta, shard):
+        """Means over the images of the global batch, by name."""
+        means = {
             "loss": loss,
-            "error": outputs["reconstruction_error"] / image_values,
-            "kl": tf.reduce_sum(outputs["kl_latents"], axis=-1),
-            "elbo": outputs["elbo"],
+            "reconstruction_error": tf.reduce_mean(outputs["reconstruction_error"]),
+            "kl": tf.reduce_mean(tf.reduce_sum(outputs["kl_latents"], axis=-1)),
+            "elbo": tf.reduce_mean(outputs["elbo"]),
             "beta": beta,
         }
+        return replicas.global_means(means, shard)
+
+    def _track(self, means, shard):
+        error = means["reconstruction_error"] / (self.image_size**2 * 3)
+        values = {**means, "error": error}
+        weight = tf.cast(shard.global_size, "float32")
+        kept = True
+        if _skips_batches(self.optimizer):
+            kept = tf.math.is_finite(means["loss"])
+            weight = tf.where(kept, weight, 0.0)
         for name, tracker in self.trackers.items():
-            tracker.update_state(values[name])
-        return {name: tracker.result() for name, tracker in self.trackers.items()}
+            value = tf.where(kept, values[name], 0.0)
+            tracker.update_state(value, sample_weight=weight)
+        return {
+            name: _as_log(tracker.result()) for name, tracker in self.trackers.items()
+        }
 
     def check_images(self, images):
         """Returns float32 images, or raises where shape or type is wrong.
@@ -181,6 +259,22 @@ class SceneModel(keras.Model):
             "num_slots": self.num_slots,
             "seed": self.seed,
         }
+
+
+def _may_skip(optimizer):
+    """Whether an optimiser leaves out updates whose gradients are not finite."""
+    return isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+
+
+def _skips_batches(optimizer):
+    """Whether also the metrics leave out batches whose loss is not finite."""
+    return getattr(optimizer, "skips_batches", False)
+
+
+def _as_log(value):
+    """Returns a scalar as `fit` can average it over replicas."""
+    # Under several workers Keras 3 averages over axis 0, which scalars lack.
+    return value[None] if replicas.is_multi_worker() else value
 
 
 def images_of(data):

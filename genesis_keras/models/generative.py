@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from genesis_keras.layers.blocks import initialize_glorot
 from genesis_keras.layers.gaussian_statistics import shift_initial_scale
-from genesis_keras.layers.random_source import seed_pair
+from genesis_keras.layers.random_source import ALGORITHM, seed_pair
 from genesis_keras.models.base import SceneModel
 
 INITIALIZATIONS = ("release", "glorot")
@@ -84,7 +84,8 @@ class GenerativeModel(SceneModel):
         """
         num_slots = self.check_slots(num_slots)
         shape = [num_images, num_slots, self.latent_dim]
-        return {"noise": tf.random.stateless_normal(shape, seed_pair(seed))}
+        noise = tf.random.stateless_normal(shape, seed_pair(seed), alg=ALGORITHM)
+        return {"noise": noise}
 
     def sample(self, num_images, num_slots=None, noise=None):
         """Draws scenes: latents from the prior, then the decoder.

@@ -10,7 +10,7 @@ from genesis_keras.layers.blocks import NORM_GROUPS, ConvBlock, slots_of
 from genesis_keras.layers.broadcast_decoder import BroadcastDecoder
 from genesis_keras.layers.instance_colouring import InstanceColouring
 from genesis_keras.layers.object_pooling import ObjectPooling
-from genesis_keras.layers.random_source import seed_pair
+from genesis_keras.layers.random_source import ALGORITHM, seed_pair
 from genesis_keras.layers.semi_convolution import SemiConvolution
 from genesis_keras.layers.stick_breaking import LOG_ZERO
 from genesis_keras.layers.unet import UNet
@@ -296,13 +296,13 @@ class GenesisV2(GenerativeModel):
             first images do not depend on B.
         """
         num_slots = self.check_slots(num_slots)
-        first, second = tf.unstack(tf.random.split(seed_pair(seed)))
+        seeds = tf.random.split(seed_pair(seed), alg=ALGORITHM)
+        first, second = tf.unstack(seeds)
         size = [num_images, self.image_size, self.image_size]
+        latents = [num_images, num_slots, self.feature_dim]
         return {
-            "seed_scores": tf.random.stateless_uniform(size, first),
-            "noise": tf.random.stateless_normal(
-                [num_images, num_slots, self.feature_dim], second
-            ),
+            "seed_scores": tf.random.stateless_uniform(size, first, alg=ALGORITHM),
+            "noise": tf.random.stateless_normal(latents, second, alg=ALGORITHM),
         }
 
     @property

@@ -8,7 +8,7 @@ import tensorflow as tf
 from genesis_keras.distributions.pixel_mixture import mixture_mean
 from genesis_keras.layers.blocks import slots_of
 from genesis_keras.layers.position_embedding import PositionEmbedding
-from genesis_keras.layers.random_source import seed_pair
+from genesis_keras.layers.random_source import ALGORITHM, seed_pair
 from genesis_keras.layers.slot_attention import SlotAttention
 from genesis_keras.models.base import SceneModel
 from genesis_keras.models.outputs import check_outputs
@@ -244,7 +244,8 @@ class SlotAttentionModel(SceneModel):
         """
         num_slots = self.num_slots if num_slots is None else num_slots
         shape = [num_images, num_slots, self.slot_dim]
-        return {"noise": tf.random.stateless_normal(shape, seed_pair(seed))}
+        noise = tf.random.stateless_normal(shape, seed_pair(seed), alg=ALGORITHM)
+        return {"noise": noise}
 
     def get_config(self):
         return {

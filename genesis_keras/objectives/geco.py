@@ -78,12 +78,14 @@ class GecoState(keras.layers.Layer):
     def __init__(self, **kwargs):
         super().__init__(**{**kwargs, "trainable": False, "dtype": "float32"})
         self.settings = None
-        self.beta = self.add_weight(shape=(), initializer="ones", name="beta")
+        # All replicas compute the same values.
+        scalar = {"shape": (), "aggregation": "only_first_replica"}
+        self.beta = self.add_weight(initializer="ones", name="beta", **scalar)
         self.error_ema = self.add_weight(
-            shape=(), initializer="zeros", name="error_ema"
+            initializer="zeros", name="error_ema", **scalar
         )
         self.num_updates = self.add_weight(
-            shape=(), initializer="zeros", dtype="int32", name="num_updates"
+            initializer="zeros", dtype="int32", name="num_updates", **scalar
         )
         self.built = True
 
@@ -94,13 +96,18 @@ class GecoState(keras.layers.Layer):
             settings: A `GecoSettings`.
         """
         self.settings = settings
-        if int(self.num_updates) == 0:
+        if int(self.num_updates.numpy()) == 0:
             self.beta.assign(settings.initial_beta)
 
     def update(self, error):
-        """Updates the state with the step's mean error, a scalar tensor in nats."""
+        """Updates the state, unless the error is not finite.
+
+        Args:
+            error: Mean error of the step's global batch, a scalar tensor in nats.
+        """
         if self.settings is None:
             return
+        valid = tf.math.is_finite(error)
         beta, error_ema = geco_update(
             self.beta.value,
             self.error_ema.value,
@@ -108,6 +115,6 @@ class GecoState(keras.layers.Layer):
             error,
             self.settings,
         )
-        self.beta.assign(beta)
-        self.error_ema.assign(error_ema)
-        self.num_updates.assign_add(1)
+        self.beta.assign(tf.where(valid, beta, self.beta))
+        self.error_ema.assign(tf.where(valid, error_ema, self.error_ema))
+        self.num_updates.assign_add(tf.cast(valid, "int32"))

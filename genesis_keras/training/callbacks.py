@@ -8,6 +8,7 @@ import keras
 from genesis_keras.objectives.geco import GecoSettings
 
 MAX_LOSS = 1e8
+MAX_SKIPPED = 100
 
 
 class DivergedError(RuntimeError):
@@ -77,9 +78,9 @@ class GECO(keras.callbacks.Callback):
     def _log(self, logs):
         if logs is not None:
             values = self.model.image_size**2 * 3
-            logs["geco_error"] = float(self.model.geco.error_ema) / values
+            logs["geco_error"] = float(self.model.geco.error_ema.numpy()) / values
             logs["geco_goal"] = self.goal
-            logs["geco_beta"] = float(self.model.geco.beta)
+            logs["geco_beta"] = float(self.model.geco.beta.numpy())
 
 
 class Throughput(keras.callbacks.Callback):
@@ -116,7 +117,15 @@ class Throughput(keras.callbacks.Callback):
 
 
 class DivergenceGuard(keras.callbacks.Callback):
-    """Stops a run whose loss is not finite or beyond 1e8, with a clear error."""
+    """Stops a run whose loss is not finite or beyond 1e8, with a clear error.
+
+    Where the optimiser leaves updates out whose gradients are not finite (float16,
+    `SkippingOptimizer`), it says so, and stops the run after 100 in a row.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.skipped = 0
 
     def on_train_batch_end(self, batch, logs=None):
         """Checks the loss.
@@ -124,14 +133,26 @@ class DivergenceGuard(keras.callbacks.Callback):
         Raises:
             DivergedError: The run has diverged.
         """
+        step = int(self.model.optimizer.iterations.numpy())
         for name in ("loss", "elbo"):
             value = logs.get(name, 0.0)  # without a likelihood there is no ELBO
             if not math.isfinite(value) or abs(value) > MAX_LOSS:
-                step = int(self.model.optimizer.iterations)
-                raise DivergedError(
-                    f"the run diverged by step {step}: {name}={value:g}; the last "
-                    "good checkpoint is kept (a lower --learning_rate may help)"
-                )
+                self._stop(step, f"{name}={value:g}")
+        if not logs.get("skipped"):
+            self.skipped = 0
+            return
+        self.skipped += 1
+        print(
+            f"\nstep {step}: a gradient is not finite, the batch is skipped", flush=True
+        )
+        if self.skipped == MAX_SKIPPED:
+            self._stop(step, f"{MAX_SKIPPED} skipped batches in a row")
+
+    def _stop(self, step, why):
+        raise DivergedError(
+            f"the run diverged by step {step}: {why}; the last "
+            "good checkpoint is kept (a lower --learning_rate may help)"
+        )
 
 
 class Every(keras.callbacks.Callback):
@@ -149,7 +170,7 @@ class Every(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         """Runs what is due; `step` counts over resumed runs."""
-        step = int(self.model.optimizer.iterations)
+        step = int(self.model.optimizer.iterations.numpy())
         for interval, action in self.actions:
             if step % interval == 0 or step == self.last_step:
                 action(step, dict(logs))

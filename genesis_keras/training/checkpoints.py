@@ -6,13 +6,28 @@ the optimiser's step. Each file appears under its name only when complete.
 
 import pathlib
 import re
+import struct
 import zipfile
+import zlib
 
 import keras
 import numpy as np
 
 from genesis_keras.storage import replacing
 
+# What reading a damaged archive raises: a flipped bit in a header can mean a
+# compression or an encryption that does not exist.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    RuntimeError,
+)
 _NAME = re.compile(r"step_(\d{8})\.keras")
 
 
@@ -51,6 +66,11 @@ class CheckpointStore:
         save_model(model, self.path(step))
         for old in self.steps()[: -self.keep]:
             self.path(old).unlink()
+
+    def remove_partial(self):
+        """Removes what writers that were killed have left; none may be writing now."""
+        for path in self.folder.glob(".*.step_*.keras"):
+            path.unlink()
 
     def restore(self):
         """Loads the newest checkpoint that can be read.
@@ -111,5 +131,5 @@ def load_model(path):
             if (bad := archive.testzip()) is not None:
                 raise zipfile.BadZipFile(f"bad checksum of {bad}")
         return keras.models.load_model(path)
-    except (zipfile.BadZipFile, OSError, ValueError, KeyError) as error:
+    except _DAMAGE as error:
         raise ValueError(f"model file {str(path)!r} is damaged: {error}") from error

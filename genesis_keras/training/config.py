@@ -8,8 +8,11 @@ from genesis_keras.data.registry import get_spec
 from genesis_keras.models.presets import RECIPES
 from genesis_keras.models.registry import MODELS, get_model, settings_of
 from genesis_keras.storage import write_json
+from genesis_keras.training.distribution import STRATEGIES
 
 CONFIG_FILE = "config.json"
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+ON_NAN = ("stop", "skip")
 
 
 def _setting(default, help_text):
@@ -71,6 +74,13 @@ class RunConfig:
     picture_every: int = _setting(500, "Steps between pictures and validations.")
     checkpoint_every: int = _setting(500, "Steps between checkpoints.")
     jit_compile: str = _setting("auto", "auto (XLA off on CPU, on on GPU), on, off.")
+    strategy: str = _setting(
+        "auto", f"Devices: {', '.join(STRATEGIES)}; see docs/scaling.md."
+    )
+    precision: str = _setting("float32", f"Of the model: {', '.join(PRECISIONS)}.")
+    on_nan: str = _setting(
+        "stop", "A loss or gradient that is not finite: stop, or skip the batch."
+    )
 
     def __post_init__(self):
         get_spec(self.dataset)
@@ -89,10 +99,18 @@ class RunConfig:
                 raise ValueError(
                     f"{name} must not be negative; got {getattr(self, name)}"
                 )
-        if self.jit_compile not in ("auto", "on", "off"):
-            raise ValueError(
-                f"jit_compile must be auto, on or off; got {self.jit_compile!r}"
-            )
+        choices = {
+            "jit_compile": ("auto", "on", "off"),
+            "strategy": STRATEGIES,
+            "precision": PRECISIONS,
+            "on_nan": ON_NAN,
+        }
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(
+                    f"{name} must be one of {', '.join(allowed)}; "
+                    f"got {getattr(self, name)!r}"
+                )
 
     def save(self, workdir):
         """Writes the settings to `workdir/config.json`."""

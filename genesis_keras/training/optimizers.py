@@ -4,6 +4,7 @@ import keras
 
 _EPSILON = 1e-8  # the release's; Keras's default is 1e-7
 _FINAL_FRACTION = 0.02
+_NEVER = 2**31 - 1  # steps
 
 
 @keras.saving.register_keras_serializable("genesis_keras")
@@ -34,6 +35,28 @@ class WarmupHalving(keras.optimizers.schedules.LearningRateSchedule):
             "warmup_steps": self.warmup_steps,
             "halving_steps": self.halving_steps,
         }
+
+
+@keras.saving.register_keras_serializable("genesis_keras")
+class SkippingOptimizer(keras.optimizers.LossScaleOptimizer):
+    """Leaves out updates by gradients that are not finite; the model skips the batch.
+
+    Args:
+        inner_optimizer: The optimiser of all other updates.
+        initial_scale: Initial factor on the loss, for float16; 1 for never a factor.
+        **kwargs: Arguments of `keras.optimizers.LossScaleOptimizer`.
+    """
+
+    skips_batches = True
+
+    def __init__(self, inner_optimizer, initial_scale=1.0, **kwargs):
+        if initial_scale == 1.0:
+            kwargs["dynamic_growth_steps"] = _NEVER
+        super().__init__(inner_optimizer, initial_scale=initial_scale, **kwargs)
+
+    def _stateful_handle_non_finite_grads(self):
+        if self.initial_scale != 1.0:
+            super()._stateful_handle_non_finite_grads()
 
 
 def make_optimizer(learning_rate, warmup_steps=0, decay_steps=0, halving_steps=0):

@@ -1,5 +1,6 @@
 """A training run: data, model, callbacks and checkpoints from one `RunConfig`."""
 
+import contextlib
 import dataclasses
 import pathlib
 
@@ -17,12 +18,22 @@ from genesis_keras.training.callbacks import (
 from genesis_keras.training.checkpoints import CheckpointStore, save_model
 from genesis_keras.training.collapse import SlotWatch
 from genesis_keras.training.config import CONFIG_FILE, RunConfig
-from genesis_keras.training.optimizers import make_optimizer
+from genesis_keras.training.distribution import (
+    WorkerLostError,
+    check_same_everywhere,
+    distribute,
+    is_chief,
+    make_strategy,
+)
+from genesis_keras.training.locking import exclusive
+from genesis_keras.training.optimizers import SkippingOptimizer, make_optimizer
+from genesis_keras.training.preemption import Preemption
 from genesis_keras.training.summaries import Pictures, Scalars
 
 MODEL_FILE = "model.keras"
 _JIT = {"auto": "auto", "on": True, "off": False}
 _NUM_PICTURES = 8
+_FLOAT16_SCALE = 2.0**15  # Keras's initial loss scale
 
 
 def train(config, workdir, resume=False, validate=None):
@@ -41,22 +52,57 @@ def train(config, workdir, resume=False, validate=None):
         The trained model.
 
     Raises:
-        ValueError: The folder holds a run and `resume` is False, or another run.
+        ValueError: The folder holds a run and `resume` is False, or another run, or
+            another process is training in it.
         DivergedError: The loss is no longer finite; checkpoints are kept.
+        PreemptedError: SIGTERM came; a checkpoint is saved.
+        WorkerLostError: Another process of a multi-worker job is gone.
         OSError: The folder cannot be written.
     """
     workdir = pathlib.Path(workdir)
-    _claim(workdir, config, resume)
-    keras.utils.set_random_seed(config.seed)
+    strategy = make_strategy(config.strategy)
     store = CheckpointStore(workdir / "checkpoints")
-    restored = store.restore() if resume else None
-    model, step = restored or (build_model(config), 0)
-    if step:
-        print(f"resuming {workdir} at step {step}", flush=True)
-    if step < config.steps:
-        _fit(model, config, workdir, store, step, validate)
-    save_model(model, workdir / MODEL_FILE)
+    chief = is_chief(strategy)
+    with exclusive(workdir) if chief else contextlib.nullcontext():
+        if chief:
+            _claim(workdir, config, resume)
+            store.remove_partial()
+        keras.utils.set_random_seed(config.seed)
+        with _naming_lost_workers(strategy), strategy.scope():
+            model, step = _start(config, store if resume else None)
+            check_same_everywhere(strategy, "the step to start from", step)
+        if step and chief:
+            print(f"resuming {workdir} at step {step}", flush=True)
+        if step < config.steps:
+            with _naming_lost_workers(strategy):
+                _fit(model, config, workdir, strategy, store, step, validate)
+        if chief:
+            save_model(model, workdir / MODEL_FILE)
     return model
+
+
+def _start(config, store):
+    """The model to train and its step; from the newest checkpoint if there is one."""
+    restored = store.restore() if store else None
+    return restored or (build_model(config), 0)
+
+
+@contextlib.contextmanager
+def _naming_lost_workers(strategy):
+    try:
+        yield
+    except (
+        tf.errors.UnavailableError,
+        tf.errors.AbortedError,
+        tf.errors.CancelledError,
+        tf.errors.DeadlineExceededError,
+    ) as error:
+        if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            raise
+        raise WorkerLostError(
+            "another worker of the job is gone; restart all workers with --resume to "
+            f"go on from the last checkpoint ({error.message.splitlines()[0]})"
+        ) from error
 
 
 def build_model(config):
@@ -72,16 +118,20 @@ def build_model(config):
     settings = dataclasses.asdict(config)
     # Settings of the run that have the name of an argument of the model are its.
     names = settings_of(model_class)
-    model = model_class(**{k: v for k, v in settings.items() if k in names})
-    model.compile(
-        make_optimizer(
-            config.learning_rate,
-            config.warmup_steps,
-            config.decay_steps,
-            config.halving_steps,
-        ),
-        jit_compile=_JIT[config.jit_compile],
+    model = model_class(
+        **{k: v for k, v in settings.items() if k in names}, dtype=config.precision
     )
+    optimizer = make_optimizer(
+        config.learning_rate,
+        config.warmup_steps,
+        config.decay_steps,
+        config.halving_steps,
+    )
+    if config.on_nan == "skip":
+        scale = _FLOAT16_SCALE if config.precision == "mixed_float16" else 1.0
+        optimizer = SkippingOptimizer(optimizer, scale)
+    # For float16 Keras scales the loss where the optimiser does not.
+    model.compile(optimizer, jit_compile=_JIT[config.jit_compile])
     return model
 
 
@@ -99,7 +149,7 @@ def _claim(workdir, config, resume):
 
 
 def _check_same_model(before, config, workdir):
-    free = {"steps", "data_dir", "manual_dir"}
+    free = {"steps", "data_dir", "manual_dir", "strategy"}
     free |= {"summary_every", "picture_every", "checkpoint_every"}
     changed = [
         f"{name}={getattr(before, name)!r} became {getattr(config, name)!r}"
@@ -112,7 +162,7 @@ def _check_same_model(before, config, workdir):
         )
 
 
-def _fit(model, config, workdir, store, step, validate):
+def _fit(model, config, workdir, strategy, store, step, validate):
     dataset = load(
         config.dataset,
         "train",
@@ -125,6 +175,33 @@ def _fit(model, config, workdir, store, step, validate):
         data_dir=config.data_dir or None,
         manual_dir=config.manual_dir or None,
     )
+    chief = is_chief(strategy)
+    with contextlib.ExitStack() as stack:
+        actions = []
+        if chief:
+            writer = tf.summary.create_file_writer(str(workdir / "tensorboard"))
+            stack.callback(writer.close)
+            actions = _actions(model, config, workdir, store, writer, validate, step)
+        save = (lambda step: store.save(model, step)) if chief else (lambda step: None)
+        callbacks = [
+            DivergenceGuard(),
+            Throughput(config.batch_size, config.summary_every),
+            Every(actions, config.steps),
+            stack.enter_context(Preemption(save)),
+        ]
+        if model.has_likelihood:
+            callbacks.insert(0, _geco(config))  # first, as the others read its logs
+        model.fit(
+            distribute(dataset, strategy, config.batch_size),
+            steps_per_epoch=config.steps - step,
+            shuffle=False,
+            callbacks=callbacks,
+            verbose="auto" if chief else 0,
+        )
+
+
+def _actions(model, config, workdir, store, writer, validate, step):
+    """What the chief does every so many steps: pairs of interval and function."""
     examples = load(
         config.dataset,
         "validation",
@@ -134,7 +211,6 @@ def _fit(model, config, workdir, store, step, validate):
         data_dir=config.data_dir or None,
         manual_dir=config.manual_dir or None,
     )
-    writer = tf.summary.create_file_writer(str(workdir / "tensorboard"))
     scalars = Scalars(writer)
     batch = next(iter(examples))
     pictures = Pictures(model, batch, workdir / "pictures", writer)
@@ -155,17 +231,7 @@ def _fit(model, config, workdir, store, step, validate):
                 lambda step, logs: scalars.write_scores(step, validate(model)),
             )
         )
-    callbacks = [
-        DivergenceGuard(),
-        Throughput(config.batch_size, config.summary_every),
-        Every(actions, config.steps),
-    ]
-    if model.has_likelihood:
-        callbacks.insert(0, _geco(config))  # first, as the others read its logs
-    model.fit(
-        dataset, steps_per_epoch=config.steps - step, shuffle=False, callbacks=callbacks
-    )
-    writer.close()
+    return actions
 
 
 def _geco(config):

@@ -1,0 +1,38 @@
+"""One run on a work directory at a time."""
+
+import contextlib
+import fcntl
+import os
+import pathlib
+import socket
+
+LOCK_FILE = ".lock"
+
+
+@contextlib.contextmanager
+def exclusive(workdir):
+    """Holds a folder for this process; the lock ends with the process, however it ends.
+
+    Args:
+        workdir: Folder of a run; made if missing.
+
+    Raises:
+        ValueError: Another run holds the folder.
+        OSError: The folder cannot be written.
+    """
+    workdir = pathlib.Path(workdir)
+    workdir.mkdir(parents=True, exist_ok=True)
+    with open(workdir / LOCK_FILE, "a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            holder = file.read().strip() or "another process"
+            raise ValueError(
+                f"workdir={str(workdir)!r} is in use by {holder}: wait for it, or "
+                "choose another --workdir"
+            ) from error
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+        file.flush()
+        yield

@@ -1,0 +1,55 @@
+"""SIGTERM, by which clusters and people end a run: save, then stop."""
+
+import signal
+import threading
+
+import keras
+
+RESTART = 75
+"""Exit code of a run that was ended from outside: start it again with --resume.
+
+It is EX_TEMPFAIL of sysexits.h.
+"""
+
+
+class PreemptedError(RuntimeError):
+    """The run got SIGTERM and has saved a checkpoint."""
+
+
+class Preemption(keras.callbacks.Callback):
+    """On SIGTERM saves after the step that is running and ends the run.
+
+    Outside the main thread, where Python cannot receive signals, it does nothing.
+
+    Args:
+        save: Function (step) that writes a checkpoint.
+    """
+
+    def __init__(self, save):
+        super().__init__()
+        self.save = save
+        self.received = False
+        self.previous = None
+
+    def __enter__(self):
+        if threading.current_thread() is threading.main_thread():
+            self.previous = signal.signal(signal.SIGTERM, self._receive)
+        return self
+
+    def __exit__(self, *_):
+        if self.previous is not None:
+            signal.signal(signal.SIGTERM, self.previous)
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Saves and stops if the signal has come.
+
+        Raises:
+            PreemptedError: It has.
+        """
+        if self.received:
+            step = int(self.model.optimizer.iterations.numpy())
+            self.save(step)
+            raise PreemptedError(f"SIGTERM: stopped and saved at step {step}")
+
+    def _receive(self, *_):
+        self.received = True

@@ -1,0 +1,177 @@
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+
+import keras_tuner
+import pytest
+
+from genesis_keras.training import search as module
+from genesis_keras.training.callbacks import DivergedError
+from genesis_keras.training.config import resolve
+from genesis_keras.training.flags import read_settings
+from genesis_keras.training.preemption import PreemptedError
+from genesis_keras.training.search import make_oracle, search, search_space
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """Replaces runs by their settings; the list of (steps, folder) of all runs."""
+    done = []
+
+    def train(config, workdir, resume):
+        assert resume
+        done.append((config.steps, workdir, workdir.exists()))
+        workdir.mkdir(parents=True, exist_ok=True)
+        return config
+
+    monkeypatch.setattr(module, "train", train)
+    return done
+
+
+def score(config):
+    return {"elbo": -abs(config.learning_rate - 1e-3), "error_per_value": 0.5}
+
+
+def test_space_of_a_model_has_its_settings_only():
+    names = {
+        name: set(search_space(resolve({"model": name})).values)
+        for name in ("genesis_v2", "slot_attention")
+    }
+    assert names["genesis_v2"] == {
+        "learning_rate",
+        "num_slots",
+        "feature_dim",
+        "kernel",
+        "geco_goal",
+        "geco_step_size",
+        "pixel_scale",
+    }
+    assert names["slot_attention"] == {"learning_rate", "num_slots"}
+    config = resolve({"learning_rate": 3e-4, "num_slots": 2})
+    values = search_space(config).values
+    assert (values["learning_rate"], values["num_slots"]) == (3e-4, 2)
+    for name, value in values.items():
+        assert getattr(config, name) == value
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "objective", "message"),
+    [
+        ("grid", "val_elbo", "algorithm must be one of.*'grid'"),
+        ("bayesian", "val_loss", "objective must be one of.*'val_loss'"),
+    ],
+)
+def test_bad_arguments_are_named(algorithm, objective, message):
+    with pytest.raises(ValueError, match=message):
+        make_oracle(algorithm, objective, 3, resolve({}))
+
+
+def test_bayesian_search_leaves_table_config_and_summaries(runs, tmp_path):
+    base = {"steps": 90, "seed": 3}
+    table = search(base, tmp_path, score, 4, "val_elbo", "bayesian")
+    assert len(runs) == 4
+    assert {steps for steps, *_ in runs} == {90}
+    assert table == (tmp_path / "results.md").read_text().strip()
+    lines = table.splitlines()
+    assert len(lines) == 6 and "learning_rate" in lines[0] and "9/9" in lines[2]
+    scores = [float(line.split("|")[2]) for line in lines[2:]]
+    assert scores == sorted(scores, reverse=True)
+    best = read_settings(tmp_path / "best.json")
+    config = resolve(best)
+    assert (config.steps, config.seed) == (90, 3)
+    assert score(config)["elbo"] == pytest.approx(scores[0], abs=1e-4)
+    assert len(list(tmp_path.glob("tensorboard/trial_*/events*"))) == 4
+
+
+def test_hyperband_goes_on_with_the_best(runs, tmp_path):
+    table = search({"steps": 90}, tmp_path, score, 100, "val_elbo", "hyperband")
+    steps = [steps for steps, *_ in runs]
+    assert len(steps) == 23
+    assert [steps.count(n) for n in (10, 30, 90)] == [9, 8, 6]
+    # A trial that goes on finds the run of the one that it continues.
+    assert sum(existed for *_, existed in runs) == 3 + 1 + 2
+    assert "| 1/9 |" in table and "| 9/9 |" in table
+
+
+def test_an_interrupted_search_goes_on(runs, tmp_path, monkeypatch):
+    train = module.train
+
+    def preempted(config, workdir, resume):
+        if len(runs) == 2:
+            workdir.mkdir(parents=True)
+            raise PreemptedError("SIGTERM")
+        return train(config, workdir, resume)
+
+    monkeypatch.setattr(module, "train", preempted)
+    with pytest.raises(keras_tuner.errors.FatalError, match="SIGTERM"):
+        search({}, tmp_path, score, 4, "val_elbo", "bayesian")
+    assert len(runs) == 2
+    monkeypatch.setattr(module, "train", train)
+    table = search({}, tmp_path, score, 4, "val_elbo", "bayesian")
+    assert len(runs) == 4 and len(table.splitlines()) == 2 + 4
+    assert [existed for *_, existed in runs] == [False, False, True, False]
+
+
+def test_a_diverged_trial_is_left_out(runs, tmp_path, monkeypatch):
+    train = module.train
+
+    def diverging(config, workdir, resume):
+        model = train(config, workdir, resume)
+        if len(runs) == 1:
+            raise DivergedError("loss=nan")
+        return model
+
+    monkeypatch.setattr(module, "train", diverging)
+    table = search({}, tmp_path, score, 3, "val_error", "bayesian")
+    assert len(table.splitlines()) == 2 + 2
+
+
+@pytest.mark.slow
+def test_chief_and_two_workers_share_a_search(tmp_path):
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    program = ROOT / "tests" / "training" / "search_program.py"
+    processes = {
+        name: subprocess.Popen(
+            [sys.executable, str(program), str(tmp_path)],
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                "KERASTUNER_TUNER_ID": name,
+                "KERASTUNER_ORACLE_IP": "localhost",
+                "KERASTUNER_ORACLE_PORT": str(port),
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name in ("chief", "tuner0", "tuner1")
+    }
+    try:
+        outputs = {name: p.communicate(timeout=240) for name, p in processes.items()}
+    finally:
+        for process in processes.values():
+            process.kill()
+    for name, process in processes.items():
+        assert process.returncode == 0, outputs[name][1][-2000:]
+    assert outputs["chief"][0].count(" | 9/9 | ") == 4  # the table
+    ran = [outputs[name][0].count("\ntrial ") for name in ("tuner0", "tuner1")]
+    assert sum(ran) == 4
+    best = json.loads((tmp_path / "best.json").read_text())
+    assert best["num_slots"] in (3, 4, 5)
+
+
+@pytest.mark.parametrize("content", ["", "[1]", "{"])
+def test_a_bad_config_file_is_named(tmp_path, content):
+    path = tmp_path / "config.json"
+    path.write_text(content)
+    with pytest.raises(ValueError, match="config=.*config.json"):
+        read_settings(path)
+    with pytest.raises(ValueError, match="config=.*nowhere"):
+        read_settings(tmp_path / "nowhere")
