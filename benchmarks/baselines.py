@@ -1,11 +1,12 @@
 """The four models on sprites, each for the same time: a table in Markdown.
 
-    python benchmarks/baselines.py --minutes=6 --workdir=runs/baselines
+    python benchmarks/baselines.py --minutes=6 --seed=0 --seed=1
 
-The steps of each model are those that fit into the time at the rate measured first;
-its learning-rate schedule is stretched to them. Each run, with its pictures, is left
-in a folder of --workdir. ARI-FG is of attention masks and of object masks, the rest of
-the latter. "largest slot" is its share of the pixels: 100% is a collapse to one slot.
+The steps of each model are those that fit into the time at the rate measured first,
+the same for all seeds; its learning-rate schedule is stretched to them. Each run, with
+its pictures, is left in a folder of --workdir. ARI-FG is of attention masks and of
+object masks, the rest of the latter. "largest slot" is its share of the pixels: 100% is
+a collapse to one slot.
 """
 
 import dataclasses
@@ -27,13 +28,14 @@ FLAGS = flags.FLAGS
 flags.DEFINE_float("minutes", 6.0, "Training time of each model.", lower_bound=0.1)
 flags.DEFINE_string("dataset", "sprites", "Name of the data set.")
 flags.DEFINE_string("workdir", "runs/baselines", "Folder of the runs.")
-flags.DEFINE_integer("seed", 0, "Seed of all runs.")
+flags.DEFINE_multi_integer("seed", [0], "Seed of a run of each model; repeat it.")
 flags.DEFINE_multi_enum("model", list(MODELS), list(MODELS), "Models; all if unset.")
 flags.DEFINE_integer("num_images", 320, "Test images.")
 
 _TIMED_STEPS = 10
 _HEADER = (
     "model",
+    "seed",
     "steps",
     "steps/s",
     "ARI-FG m",
@@ -73,19 +75,24 @@ def fitted(config, num_steps):
     )
 
 
-def row(name):
-    """Trains and scores one model; returns its row of the table."""
-    config = resolve({"model": name, "dataset": FLAGS.dataset, "seed": FLAGS.seed})
+def rows(name):
+    """Trains and scores one model with each seed; yields its rows of the table."""
+    config = resolve({"model": name, "dataset": FLAGS.dataset})
     num_steps = max(int(60 * FLAGS.minutes / seconds_per_step(config)), 1)
+    for seed in FLAGS.seed:
+        yield row(fitted(dataclasses.replace(config, seed=seed), num_steps))
+
+
+def row(config):
+    """Trains and scores one model; returns its row of the table."""
+    name, num_steps = config.model, config.steps
+    workdir = pathlib.Path(FLAGS.workdir) / f"{name}-s{config.seed}"
     start = time.perf_counter()
     try:
-        model = train(
-            fitted(config, num_steps),
-            pathlib.Path(FLAGS.workdir) / f"{name}-s{FLAGS.seed}",
-            resume=False,
-        )
+        model = train(config, workdir, resume=False)
     except DivergedError as error:
-        return [name, f"diverged: {error}"] + [""] * (len(_HEADER) - 2)
+        cells = [f"`{name}`", f"{config.seed}", f"diverged: {error}"]
+        return cells + [""] * (len(_HEADER) - len(cells))
     rate = num_steps / (time.perf_counter() - start)
     test = load(
         config.dataset,
@@ -97,6 +104,7 @@ def row(name):
     scores = evaluate(model, test)
     return [
         f"`{name}`",
+        f"{config.seed}",
         f"{num_steps:,}",
         f"{rate:.1f}",
         f"{scores['masks/ari_fg']:.3f}",
@@ -109,8 +117,8 @@ def row(name):
 
 
 def main(_):
-    rows = [row(name) for name in FLAGS.model]
-    for cells in (_HEADER, ["---"] * len(_HEADER), *rows):
+    table = [cells for name in FLAGS.model for cells in rows(name)]
+    for cells in (_HEADER, ["---"] * len(_HEADER), *table):
         print("| " + " | ".join(cells) + " |")
 
 
