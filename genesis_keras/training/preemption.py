@@ -13,7 +13,7 @@ It is EX_TEMPFAIL of sysexits.h.
 
 
 class PreemptedError(RuntimeError):
-    """The run got SIGTERM and has saved a checkpoint."""
+    """The run got SIGTERM, and has saved a checkpoint where it is the chief."""
 
 
 class Preemption(keras.callbacks.Callback):
@@ -22,7 +22,8 @@ class Preemption(keras.callbacks.Callback):
     Outside the main thread, where Python cannot receive signals, it does nothing.
 
     Args:
-        save: Function (step) that writes a checkpoint.
+        save: Function (step) that writes a checkpoint; None where another process
+            of the job does.
     """
 
     def __init__(self, save):
@@ -48,6 +49,8 @@ class Preemption(keras.callbacks.Callback):
         """
         if self.received:
             step = int(self.model.optimizer.iterations.numpy())
+            if self.save is None:
+                raise PreemptedError(f"SIGTERM: stopped at step {step}")
             self.save(step)
             raise PreemptedError(f"SIGTERM: stopped and saved at step {step}")
 

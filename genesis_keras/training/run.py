@@ -182,7 +182,7 @@ def _fit(model, config, workdir, strategy, store, step, validate):
             writer = tf.summary.create_file_writer(str(workdir / "tensorboard"))
             stack.callback(writer.close)
             actions = _actions(model, config, workdir, store, writer, validate, step)
-        save = (lambda step: store.save(model, step)) if chief else (lambda step: None)
+        save = (lambda step: store.save(model, step)) if chief else None
         callbacks = [
             DivergenceGuard(),
             Throughput(config.batch_size, config.summary_every),

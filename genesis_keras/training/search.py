@@ -178,12 +178,17 @@ def search(base, workdir, score, num_trials, objective, algorithm):
 
     Raises:
         ValueError: An argument or a setting is wrong, or no trial has a score.
+        PreemptedError: SIGTERM came; the trial that was running has saved.
+        OSError: The folder cannot be written.
     """
     config = resolve(base)
     workdir = pathlib.Path(workdir)
     oracle = make_oracle(algorithm, objective, num_trials, config)
     tuner = RunTuner(base, score, workdir, oracle)
-    tuner.search()
+    try:
+        tuner.search()
+    except keras_tuner.errors.FatalError as error:
+        raise error.__cause__ or error from None
     if tuner.oracle is not oracle:
         return None
     trials = [trial for trial in oracle.trials.values() if trial.score is not None]
