@@ -35,11 +35,6 @@ TINY = {
 }
 
 
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory):
-    return tmp_path_factory.mktemp("data")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["genesis_v2", "genesis"])
 def test_two_devices_give_what_one_gives(name):

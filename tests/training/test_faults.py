@@ -39,11 +39,6 @@ TINY = {
 }
 
 
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory):
-    return tmp_path_factory.mktemp("data")
-
-
 def values_of(model):
     return [v.numpy() for v in (*model.weights, *model.optimizer.variables)]
 

@@ -28,11 +28,6 @@ def tiny_config(data_dir, **overrides):
     )
 
 
-@pytest.fixture(scope="session")
-def data_dir(tmp_path_factory):
-    return tmp_path_factory.mktemp("data")
-
-
 def weights_of(model):
     names = {model.name: "model", model.optimizer.name: "optimizer"}
     values = {}
