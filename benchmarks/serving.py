@@ -3,8 +3,9 @@
     python benchmarks/serving.py
 
 In turn, so that other load on the machine hits all alike: the compiled forward pass
-with given draws, of a batch of any size, and of just this size (which XLA can then
-fuse in parts); the SavedModel's `reconstruct` (which returns less of it, and checks its
+with given draws, for a batch of any size as the SavedModel's, and for just this size
+(which XLA then fuses in parts; it compiles for each size anew, so an exported graph
+does without); the SavedModel's `reconstruct` (which returns less of it, and checks its
 inputs), `predict`, eager calls, and the SavedModel's `serving_default`, which leaves
 the decoder out. The overhead is that of `reconstruct` over the forward pass of any
 size, each repeat against that of its own round.
@@ -15,7 +16,7 @@ import time
 
 import numpy as np
 import tensorflow as tf
-from absl import app, flags
+from absl import app, flags, logging
 
 from genesis_keras.models.genesis_v2 import GenesisV2
 
@@ -35,13 +36,16 @@ def contestants(model, loaded, batch_size):
     draws = model.fixed_draws(batch_size)
     pixels = images.numpy()
 
-    def forward(images):
+    def forward(images, draws):
         outputs = model(images, training=False, **draws)
         names = ("components", "log_object_masks", "reconstruction", "num_slots")
         return {name: outputs[name] for name in names}
 
-    shape = [None, *images.shape[1:]]
-    forward_any = tf.function(forward, input_signature=[tf.TensorSpec(shape)])
+    # The draws too are of any size: as constants they would fix that of the decoder.
+    of_any_size = tf.nest.map_structure(
+        lambda x: tf.TensorSpec([None, *x.shape[1:]], x.dtype), (images, draws)
+    )
+    forward_any = tf.function(forward, input_signature=of_any_size)
     forward_fixed = tf.function(forward)
 
     def signature(name):
@@ -50,8 +54,8 @@ def contestants(model, loaded, batch_size):
         return lambda: function(images=images, **options)
 
     return {
-        "forward pass": lambda: forward_any(images),
-        "of this size": lambda: forward_fixed(images),
+        "forward pass": lambda: forward_any(images, draws),
+        "of this size": lambda: forward_fixed(images, draws),
         "reconstruct": signature("reconstruct"),
         "predict": lambda: model.predict(pixels, batch_size=batch_size, verbose=0),
         "eager": lambda: model(images, training=False, **draws),
@@ -84,6 +88,7 @@ def report(seconds, batch_size):
 
 
 def main(_):
+    logging.set_verbosity(logging.WARNING)
     model = GenesisV2(
         image_size=FLAGS.image_size,
         num_slots=FLAGS.num_slots,
