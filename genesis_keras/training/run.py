@@ -33,7 +33,9 @@ from genesis_keras.training.summaries import Pictures, Scalars
 MODEL_FILE = "model.keras"
 _JIT = {"auto": "auto", "on": True, "off": False}
 _NUM_PICTURES = 8
-_FLOAT16_SCALE = 2.0**15  # Keras's initial loss scale
+# Initial loss scale. Keras's 2^15 is made for means: our losses are sums over pixels,
+# and a run began with seven steps whose gradients overflowed.
+_FLOAT16_SCALE = 2.0**6
 
 
 def train(config, workdir, resume=False, validate=None):
@@ -127,10 +129,11 @@ def build_model(config):
         config.decay_steps,
         config.halving_steps,
     )
+    scale = _FLOAT16_SCALE if config.precision == "mixed_float16" else 1.0
     if config.on_nan == "skip":
-        scale = _FLOAT16_SCALE if config.precision == "mixed_float16" else 1.0
         optimizer = SkippingOptimizer(optimizer, scale)
-    # For float16 Keras scales the loss where the optimiser does not.
+    elif scale != 1.0:
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=scale)
     model.compile(optimizer, jit_compile=_JIT[config.jit_compile])
     return model
 

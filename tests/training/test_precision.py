@@ -82,7 +82,7 @@ def test_training_follows_float32(images):
 
 
 def test_gradients_of_float16_are_those_of_the_loss(images):
-    """Scaled by 2^15 on the way back only: a step moves the weights as ever."""
+    """Scaled by 2^6 on the way back only: a step moves the weights as ever."""
     steps = {}
     for precision in ("float32", "mixed_float16"):
         model = model_of(precision, model="slot_attention", num_iterations=1, filters=8)
