@@ -127,6 +127,10 @@ class MultiObjectConfig(tfds.core.BuilderConfig):
     num_test: int = 10_000
     num_validation: int = 10_000
 
+    def features(self) -> tfds.features.FeaturesDict:
+        """The features of its scenes."""
+        return self.scene.features()
+
     def ranges(self) -> dict[str, tuple[int, int | None]]:
         """Split -> its first scene and the one after its last; None for the end."""
         train = self.num_test + self.num_validation

@@ -1,9 +1,7 @@
 """TensorFlow Datasets builder of CLEVR (with masks)."""
 
-import tensorflow_datasets as tfds
-
-from ..multi_object import HOST, MultiObjectConfig, SceneFormat, examples
-from ..sources import MANUAL_INSTRUCTIONS, SourceFile, fetch
+from ..multi_object import MultiObjectConfig, SceneFormat
+from ..multi_object_builder import MultiObjectBuilder
 
 _SCENE = SceneFormat(
     240,
@@ -21,12 +19,9 @@ _SCENE = SceneFormat(
 )
 
 
-class Builder(tfds.core.GeneratorBasedBuilder):
+class Builder(MultiObjectBuilder):
     """Builder of CLEVR (with masks): up to ten solids on a grey ground."""
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "Initial release."}
-    MANUAL_DOWNLOAD_INSTRUCTIONS = MANUAL_INSTRUCTIONS
     BUILDER_CONFIGS = [
         MultiObjectConfig(
             name="default",
@@ -36,21 +31,3 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             scene=_SCENE,
         )
     ]
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        return self.dataset_info_from_configs(
-            features=self.builder_config.scene.features(),
-            homepage="https://github.com/google-deepmind/multi_object_datasets",
-        )
-
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager):
-        config = self.builder_config
-        file = SourceFile(f"{HOST}/{config.path}", config.gigabytes)
-        paths = fetch(dl_manager, self.name, [file])
-        return {
-            split: self._generate_examples(paths[file.name], *scenes)
-            for split, scenes in config.ranges().items()
-        }
-
-    def _generate_examples(self, path, start, stop):
-        return examples(path, self.builder_config.scene, start, stop)

@@ -2,9 +2,10 @@
 
 import tensorflow_datasets as tfds
 
-from ..multi_object import HOST, MultiObjectConfig, SceneFormat, examples
+from ..multi_object import HOST, MultiObjectConfig, SceneFormat
+from ..multi_object_builder import MultiObjectBuilder
 from ..rendered.rendered_config import RenderedConfig
-from ..sources import MANUAL_INSTRUCTIONS, SourceFile, fetch
+from ..sources import SourceFile, fetch
 
 
 def _scene(num_entities):
@@ -20,12 +21,9 @@ OTHER_TEST_SPLITS = {
 }
 
 
-class Builder(tfds.core.GeneratorBasedBuilder):
+class Builder(MultiObjectBuilder):
     """Builder of ObjectsRoom: rooms with up to three objects, or more in tests."""
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "Initial release."}
-    MANUAL_DOWNLOAD_INSTRUCTIONS = MANUAL_INSTRUCTIONS
     BUILDER_CONFIGS = [
         MultiObjectConfig(
             name="default",
@@ -41,14 +39,6 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         ),
     ]
 
-    def _info(self) -> tfds.core.DatasetInfo:
-        config = self.builder_config
-        rendered = isinstance(config, RenderedConfig)
-        return self.dataset_info_from_configs(
-            features=config.features() if rendered else config.scene.features(),
-            homepage="https://github.com/google-deepmind/multi_object_datasets",
-        )
-
     def _split_generators(self, dl_manager: tfds.download.DownloadManager):
         config = self.builder_config
         if isinstance(config, RenderedConfig):
@@ -61,14 +51,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             for split in OTHER_TEST_SPLITS
         }
         paths = fetch(dl_manager, self.name, [train, *others.values()])
-        splits = {
-            split: self._generate_examples(paths[train.name], config.scene, *scenes)
-            for split, scenes in config.ranges().items()
-        }
-        return splits | {
+        return self._splits_of_config(paths[train.name]) | {
             split: self._generate_examples(paths[file.name], OTHER_TEST_SPLITS[split])
             for split, file in others.items()
         }
-
-    def _generate_examples(self, path, scene: SceneFormat, start=0, stop=None):
-        return examples(path, scene, start, stop)

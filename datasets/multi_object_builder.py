@@ -1,0 +1,42 @@
+"""What the builders of the multi-object data sets have in common."""
+
+import tensorflow_datasets as tfds
+
+from .multi_object import HOST, SceneFormat, examples
+from .sources import MANUAL_INSTRUCTIONS, SourceFile, fetch
+
+
+class MultiObjectBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """Base of builders whose configurations are each one file, split by its order.
+
+    A subclass gives `BUILDER_CONFIGS` of `MultiObjectConfig`. It must be called
+    `Builder` and live in `NAME_dataset_builder.py`: TFDS takes its name, its texts and
+    its citation from there.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "Initial release."}
+    MANUAL_DOWNLOAD_INSTRUCTIONS = MANUAL_INSTRUCTIONS
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return self.dataset_info_from_configs(
+            features=self.builder_config.features(),
+            homepage="https://github.com/google-deepmind/multi_object_datasets",
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager):
+        config = self.builder_config
+        file = SourceFile(f"{HOST}/{config.path}", config.gigabytes)
+        paths = fetch(dl_manager, self.name, [file])
+        return self._splits_of_config(paths[file.name])
+
+    def _splits_of_config(self, path):
+        """Split -> generator of its examples, of the configuration's file at `path`."""
+        config = self.builder_config
+        return {
+            split: self._generate_examples(path, config.scene, *scenes)
+            for split, scenes in config.ranges().items()
+        }
+
+    def _generate_examples(self, path, scene: SceneFormat, start=0, stop=None):
+        return examples(path, scene, start, stop)
