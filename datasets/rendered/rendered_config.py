@@ -2,16 +2,22 @@
 
 import dataclasses
 import hashlib
+import io
 import json
 import pathlib
 import shutil
 
 import numpy as np
 import tensorflow_datasets as tfds
+from PIL import Image
 
 from . import probe
 from .drawing import MAX_OBJECTS, RECIPES
 from .workers import chunks
+
+# Side of pictures. At 224 the usual compression takes half as long as drawing does, a
+# fast one a fifth of that for files that are a tenth larger.
+_LARGEST_BEST_COMPRESSED = 64
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
@@ -140,7 +146,10 @@ class RenderedConfig(tfds.core.BuilderConfig):
             job, counts.get(split, self.num_test), self.num_processes, cache
         ):
             for i in range(len(arrays["image"])):
-                yield index, {name: values[i] for name, values in arrays.items()}
+                example = {name: values[i] for name, values in arrays.items()}
+                if self.image_size > _LARGEST_BEST_COMPRESSED:
+                    example["image"] = _fast_png(example["image"])
+                yield index, example
                 index += 1
         if split == list(RECIPES[self.kind])[-1]:
             shutil.rmtree(cache.parent)  # until here an interrupted build resumes
@@ -155,3 +164,9 @@ class RenderedConfig(tfds.core.BuilderConfig):
             "counts": [self.num_train, self.num_validation, self.num_test],
         }
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def _fast_png(image):
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "PNG", compress_level=1)
+    return file.getvalue()
