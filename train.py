@@ -15,7 +15,11 @@ from genesis_keras.training.callbacks import DivergedError
 from genesis_keras.training.config import resolve
 from genesis_keras.training.distribution import WorkerLostError
 from genesis_keras.training.flags import define_settings
-from genesis_keras.training.preemption import RESTART, PreemptedError
+from genesis_keras.training.preemption import (
+    RESTART,
+    PreemptedError,
+    exit_on_sigterm,
+)
 from genesis_keras.training.run import train
 
 _NUM_VALIDATION_IMAGES = 100
@@ -39,6 +43,7 @@ _RESUME = flags.DEFINE_boolean("resume", False, "Continue the run in --workdir."
 
 def main(_):
     """Resolves the flags into a run and trains it."""
+    exit_on_sigterm()
     try:
         chosen = _chosen_settings()
         config = resolve(chosen)

@@ -1,6 +1,8 @@
 """SIGTERM, by which clusters and people end a run: save, then stop."""
 
+import os
 import signal
+import sys
 import threading
 
 import keras
@@ -14,6 +16,21 @@ It is EX_TEMPFAIL of sysexits.h.
 
 class PreemptedError(RuntimeError):
     """The run got SIGTERM, and has saved a checkpoint where it is the chief."""
+
+
+def exit_on_sigterm():
+    """Lets SIGTERM end this program with `RESTART` also while no step is running.
+
+    Before the first step and after the last there is nothing to save, and `Preemption`
+    does not listen.
+    """
+    signal.signal(signal.SIGTERM, _exit)
+
+
+def _exit(*_):
+    # Not print: the signal may have come in the middle of another one.
+    os.write(sys.__stderr__.fileno(), b"stopped: SIGTERM, no step was running\n")
+    sys.exit(RESTART)  # not an Exception, which KerasTuner would take for a bad trial
 
 
 class Preemption(keras.callbacks.Callback):

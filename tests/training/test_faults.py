@@ -22,7 +22,11 @@ from genesis_keras.training.checkpoints import CheckpointStore, load_model
 from genesis_keras.training.config import resolve
 from genesis_keras.training.locking import exclusive
 from genesis_keras.training.optimizers import SkippingOptimizer, make_optimizer
-from genesis_keras.training.preemption import RESTART, PreemptedError
+from genesis_keras.training.preemption import (
+    RESTART,
+    PreemptedError,
+    exit_on_sigterm,
+)
 from genesis_keras.training.run import train
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -122,6 +126,18 @@ def test_sigterm_saves_in_the_process_itself(data_dir, tmp_path):
         train(config, tmp_path, validate=be_terminated)
     assert CheckpointStore(tmp_path / "checkpoints").steps() == [2]
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_sigterm_between_steps_has_the_same_code(capfd):
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        exit_on_sigterm()
+        with pytest.raises(SystemExit) as stop:
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert stop.value.code == RESTART
+    assert "stopped: SIGTERM, no step was running" in capfd.readouterr().err
 
 
 def test_a_second_run_on_a_workdir_is_refused(data_dir, tmp_path):
