@@ -131,7 +131,9 @@ def check_scalar(value, name, lowest=None, highest=None):
     message = tf.strings.format(
         f"{name} must be one number, of shape []; got {{}}", shape
     )
-    value = tf.ensure_shape(_require(tf.size(shape) == 0, message, value), [])
+    value = _require(tf.size(shape) == 0, message, value)
+    # Not `ensure_shape`: its own error, without a name, can come first.
+    value.set_shape([])
     if lowest is None:
         return value
     message = tf.strings.format(

@@ -3,31 +3,40 @@
 import numpy as np
 import pytest
 
+from genesis_keras import Genesis, GenesisV2, Monet, SlotAttentionModel
 from genesis_keras.export.portable import FixedSegmenter, write_portable
+
+MODELS = [GenesisV2, Genesis, Monet, SlotAttentionModel]
+
+
+def small(model_class):
+    return model_class(image_size=32, num_slots=3, seed=0)
 
 
 @pytest.mark.slow
-def test_onnx(make_model, images, tmp_path):
+@pytest.mark.parametrize("model_class", MODELS)
+def test_onnx(model_class, pictures, tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("tf2onnx")
-    model = make_model(num_slots=3)
+    model = small(model_class)
     path = tmp_path / "model.onnx"
     write_portable(model, path, "onnx")
     session = onnxruntime.InferenceSession(str(path))
-    for batch in (images[:1], images):
+    for batch in (pictures[:1], pictures):
         outputs = session.run(["label_map", "mask_probabilities"], {"images": batch})
         check(model, batch, *outputs)
 
 
 @pytest.mark.slow
-def test_litert(make_model, images, tmp_path):
+@pytest.mark.parametrize("model_class", MODELS)
+def test_litert(model_class, pictures, tmp_path):
     litert = pytest.importorskip("ai_edge_litert.interpreter")
-    model = make_model(num_slots=3)
+    model = small(model_class)
     path = tmp_path / "model.tflite"
-    write_portable(model, path, "litert", batch_size=4)
+    write_portable(model, path, "litert", batch_size=len(pictures))
     runner = litert.Interpreter(str(path)).get_signature_runner()
-    outputs = runner(images=images)
-    check(model, images, outputs["label_map"], outputs["mask_probabilities"])
+    outputs = runner(images=pictures)
+    check(model, pictures, outputs["label_map"], outputs["mask_probabilities"])
 
 
 def check(model, images, label_map, masks):

@@ -166,6 +166,17 @@ def test_parts_of_a_batch_are_joined_in_order():
     assert batches.part_size(1024, 7) == 1
 
 
+def test_largest_batch_is_answered_in_parts(served, pictures):
+    assert batches.part_size(32, 4) < 256
+    many = np.resize(pictures, [256, 32, 32, 3])
+    outputs = served.call("serving_default", images=many)
+    few = served.call("serving_default", images=pictures)
+    for name, value in few.items():
+        assert outputs[name].shape == (256, *value.shape[1:])
+        repeated = np.resize(value, outputs[name].shape)
+        np.testing.assert_allclose(outputs[name], repeated, atol=1e-4)
+
+
 def wrong_images(value=0.5, shape=(2, 32, 32, 3)):
     images = np.full(shape, 0.5, "float32")
     images.flat[:1] = value
