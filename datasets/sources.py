@@ -92,8 +92,9 @@ def how_to_fetch(dataset: str, urls: Sequence[str], what: str = "") -> str:
         urls: addresses of the files.
         what: further words on where in the folder things belong.
     """
+    them = "it" if len(urls) == 1 else "them"
     return (
-        f"Fetch {' and '.join(urls)} by other means, put it into a folder DIR"
+        f"Fetch {' and '.join(urls)} by other means, put {them} into a folder DIR"
         f"{what} and pass --manual_dir=DIR (with tfds.load: download_config="
         "tfds.download.DownloadConfig(manual_dir=DIR) among "
         f"download_and_prepare_kwargs). More in datasets/{dataset}/README.md."

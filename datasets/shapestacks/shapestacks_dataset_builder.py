@@ -15,9 +15,8 @@ _URL = (
 )
 SIZE = (224, 224)
 
-# What is needed -> its archive, the archive's gigabytes, its folder when unpacked.
-# The gigabytes of all are about 30 unpacked; what each has is not known.
-_PARTS = {"splits": ("meta", 0), "iseg": ("iseg", 1), "recordings": ("rgb", 29)}
+# Folder that is needed -> its archive, the archive's gigabytes by the authors' page.
+_PARTS = {"splits": ("meta", 0), "iseg": ("iseg", 0.4), "recordings": ("rgb", 33)}
 
 # TFDS's name of a split -> the name of its file.
 _SPLITS = {"train": "train", "validation": "eval", "test": "test"}

@@ -97,7 +97,7 @@ def _shapestacks(config):
         num_slots=9,
         geco_goal=0.5655,
         splits=("train", "validation", "test"),
-        size="30 GB of files for all variants together",
+        size="33 GB of files for all variants together",
         citation="Groth et al., ShapeStacks, ECCV 2018.",
         crop=196,
     )

@@ -32,9 +32,11 @@ def server(tmp_path, builders, monkeypatch):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as web:
         threading.Thread(target=web.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{web.server_port}"
-        for name in ("objects_room", "tetrominoes"):
-            module = builders(f"{name}.{name}_dataset_builder")
-            monkeypatch.setattr(module, "HOST", address)
+        for name in (
+            "multi_object_builder",
+            "objects_room.objects_room_dataset_builder",
+        ):
+            monkeypatch.setattr(builders(name), "HOST", address)
         yield folder, log
         web.shutdown()
 
