@@ -67,7 +67,7 @@ def train(config, workdir, resume=False, validate=None):
     chief = is_chief(strategy)
     with exclusive(workdir) if chief else contextlib.nullcontext():
         if chief:
-            _claim(workdir, config, resume)
+            _claim(workdir, config, store, resume)
             store.remove_partial()
         keras.utils.set_random_seed(config.seed)
         with _naming_lost_workers(strategy), strategy.scope():
@@ -138,9 +138,13 @@ def build_model(config):
     return model
 
 
-def _claim(workdir, config, resume):
-    """Makes the folder this run's, or refuses it."""
-    if (workdir / CONFIG_FILE).exists():
+def _claim(workdir, config, store, resume):
+    """Makes the folder this run's, or refuses it.
+
+    One in which a run began and saved nothing, as without its data, is free.
+    """
+    saved = (workdir / MODEL_FILE).exists() or store.steps()
+    if saved and (workdir / CONFIG_FILE).exists():
         if not resume:
             raise ValueError(
                 f"workdir={str(workdir)!r} holds a run already: pass --resume to "

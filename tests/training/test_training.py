@@ -87,6 +87,14 @@ def test_a_run_leaves_what_it_promises(data_dir, tmp_path):
         train(tiny_config(data_dir, batch_size=8), workdir, resume=True)
 
 
+def test_a_run_that_finds_no_data_leaves_its_folder_free(tmp_path):
+    config = tiny_config(tmp_path / "nowhere", dataset="folder")
+    for _ in range(2):  # the second time it is no run to resume
+        with pytest.raises(ValueError, match="nowhere"):
+            train(config, tmp_path / "run")
+    assert (tmp_path / "run" / "config.json").exists()
+
+
 def compiled(make_model, learning_rate=1e-3):
     model = make_model()
     model.compile(make_optimizer(learning_rate))
