@@ -19,7 +19,7 @@ from genesis_keras.training.checkpoints import CheckpointStore, load_model
 from genesis_keras.training.config import resolve
 from genesis_keras.training.run import MODEL_FILE, train
 
-NUM_STEPS = 400
+NUM_STEPS = 1_000  # 20 kills let about half of them pass
 SETTINGS = {
     "feature_dim": 8,
     "num_slots": 2,
