@@ -111,6 +111,7 @@ def test_half_a_file_without_compression(records, dummy, tmp_path):
         (b"<html>not found</html>", "Not a gzipped file"),
         (gzip.compress(b"<html>not found, not at all</html>"), "no TFRecord"),
     ],
+    ids=["plain", "compressed"],  # else of the bytes, and gzip writes the time
 )
 def test_another_file(records, tmp_path, content, message):
     path = tmp_path / "page.tfrecords"
