@@ -147,7 +147,7 @@ _SPECS = (
     _rendered(
         "shapestacks",
         num_slots=9,
-        size="1.6 GB, some ten minutes",
+        size="1.6 GB, some fifteen minutes",
         crop=196,
         splits=("single_object", "six_objects", "identical_color"),
     ),
