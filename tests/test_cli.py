@@ -11,6 +11,9 @@ import pytest
 
 from genesis_keras import SlotAttentionModel
 from genesis_keras.convert.__main__ import main as convert
+from genesis_keras.training.checkpoints import load_model, save_model
+from genesis_keras.training.config import resolve
+from genesis_keras.training.run import MODEL_FILE, build_model
 
 ROOT = pathlib.Path(__file__).parents[1]
 TINY = ["--feature_dim=8", "--batch_size=4", "--steps=3", "--checkpoint_every=2"]
@@ -25,8 +28,19 @@ def run(script, *arguments):
     )
 
 
+@pytest.fixture
+def finished(tmp_path):
+    """Folder of a run as train.py leaves it, but for the training."""
+    workdir = tmp_path / "run"
+    config = resolve({"feature_dim": 8, "data_dir": str(tmp_path / "data")})
+    workdir.mkdir()
+    config.save(workdir)
+    save_model(build_model(config), workdir / MODEL_FILE)
+    return workdir
+
+
 @pytest.mark.slow
-def test_train_resume_and_evaluate(tmp_path):
+def test_train_refuses_to_start_again_and_resumes(tmp_path):
     workdir, data_dir = tmp_path / "run", tmp_path / "data"
     places = [f"--workdir={workdir}", f"--data_dir={data_dir}"]
     trained = run("train.py", *TINY, *places)
@@ -40,24 +54,31 @@ def test_train_resume_and_evaluate(tmp_path):
     resumed = run("train.py", *TINY, *places, "--steps=4", "--resume")
     assert resumed.returncode == 0, resumed.stderr
     assert "at step 3" in resumed.stdout
+    assert int(load_model(workdir / MODEL_FILE).optimizer.iterations) == 4
 
+
+@pytest.mark.slow
+def test_evaluate_a_run(finished):
     evaluated = run(
-        "evaluate.py", f"--workdir={workdir}", "--num_images=8", "--flexible_slots"
+        "evaluate.py", f"--workdir={finished}", "--num_images=8", "--flexible_slots"
     )
     assert evaluated.returncode == 0, evaluated.stderr
     assert "ARI-FG" in evaluated.stdout
-    results = json.loads((workdir / "metrics.json").read_text())
+    results = json.loads((finished / "metrics.json").read_text())
     assert results["options"]["num_images"] == 8
     assert results["results"]["fixed"]["num_images"] == 8
     assert results["results"]["flexible"]["average_slots"] <= 4
     assert results["by_objects"]["test"]
     for picture in ("panel", "samples", "build_up", "edits", "segmentation"):
-        assert (workdir / f"{picture}.png").stat().st_size > 1000
+        assert (finished / f"{picture}.png").stat().st_size > 1000
 
+
+@pytest.mark.slow
+def test_report_of_two_runs_of_which_one_is_damaged(finished, tmp_path):
     second, out = tmp_path / "second", tmp_path / "out"
-    shutil.copytree(workdir, second)
-    (second / "model.keras").write_bytes(b"damaged")
-    places = [f"--workdir={workdir}", f"--workdir={second}", f"--out={out}"]
+    shutil.copytree(finished, second)
+    (second / MODEL_FILE).write_bytes(b"damaged")
+    places = [f"--workdir={finished}", f"--workdir={second}", f"--out={out}"]
     reported = run("evaluate.py", *places, "--num_images=4")
     assert reported.returncode == 0, reported.stderr
     report = (out / "report.md").read_text()

@@ -29,6 +29,9 @@ def runs(monkeypatch):
         return config
 
     monkeypatch.setattr(module, "train", train)
+    # These runs leave nothing to clear, and a collection of garbage takes seconds in a
+    # process that many tests share.
+    monkeypatch.setattr(module.keras.backend, "clear_session", lambda: None)
     return done
 
 
