@@ -1,4 +1,4 @@
-"""Tiny models and images that many tests share."""
+"""Tiny models, images and the data set that many tests share."""
 
 import os
 import pathlib
@@ -9,6 +9,9 @@ import absl.logging
 import keras
 import numpy as np
 import pytest
+
+from genesis_keras.data.preparation import prepare
+from genesis_keras.data.registry import get_spec
 
 # TFDS warns about its own code on every example it decodes.
 absl.logging.set_verbosity(absl.logging.ERROR)
@@ -55,3 +58,14 @@ def make_model():
         return model
 
     return make
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory) -> pathlib.Path:
+    """Folder with sprites; drawn once, for all of pytest's processes."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # that of all workers
+    folder = folder / "training_data"
+    prepare(get_spec("sprites"), folder)
+    return folder

@@ -29,10 +29,10 @@ def run(script, *arguments):
 
 
 @pytest.fixture
-def finished(tmp_path):
+def finished(tmp_path, data_dir):
     """Folder of a run as train.py leaves it, but for the training."""
     workdir = tmp_path / "run"
-    config = resolve({"feature_dim": 8, "data_dir": str(tmp_path / "data")})
+    config = resolve({"feature_dim": 8, "data_dir": str(data_dir)})
     workdir.mkdir()
     config.save(workdir)
     save_model(build_model(config), workdir / MODEL_FILE)
@@ -40,8 +40,8 @@ def finished(tmp_path):
 
 
 @pytest.mark.slow
-def test_train_refuses_to_start_again_and_resumes(tmp_path):
-    workdir, data_dir = tmp_path / "run", tmp_path / "data"
+def test_train_refuses_to_start_again_and_resumes(tmp_path, data_dir):
+    workdir = tmp_path / "run"
     places = [f"--workdir={workdir}", f"--data_dir={data_dir}"]
     trained = run("train.py", *TINY, *places)
     assert trained.returncode == 0, trained.stderr
@@ -90,14 +90,14 @@ def test_report_of_two_runs_of_which_one_is_damaged(finished, tmp_path):
 
 
 @pytest.mark.slow
-def test_evaluate_a_model_without_a_run(tmp_path, fixtures):
+def test_evaluate_a_model_without_a_run(tmp_path, fixtures, data_dir):
     model_file = tmp_path / "converted.keras"
     convert([str(fixtures / "genesisv2_gaussian_32.npz"), f"--out={model_file}"])
     options = [
         f"--model_file={model_file}",
         "--dataset=sprites",
         "--num_images=3",  # fewer than the pictures
-        f"--data_dir={tmp_path / 'data'}",
+        f"--data_dir={data_dir}",
     ]
     evaluated = run("evaluate.py", *options)
     assert evaluated.returncode == 0, evaluated.stderr

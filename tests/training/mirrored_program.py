@@ -1,6 +1,7 @@
-"""Trains and evaluates on one and on two logical devices; prints what differs.
+"""Trains or evaluates on one and on two logical devices; prints what differs.
 
-    python tests/training/mirrored_program.py MODEL STEPS [EPSILON]
+    python tests/training/mirrored_program.py train MODEL STEPS [EPSILON]
+    python tests/training/mirrored_program.py evaluate MODEL
 
 With Adam's usual epsilon of 1e-8 a weight whose gradient is nothing but rounding (one
 that a normalisation takes away again) moves as far as any other, so that equal runs
@@ -9,6 +10,7 @@ differ in it. With a large one, 1 by default, weights can be compared.
 The number of logical devices is fixed when TensorFlow starts, hence a program.
 """
 
+import functools
 import json
 import sys
 import time
@@ -38,15 +40,20 @@ class Recorder(keras.callbacks.Callback):
         self.logs.append({name: float(value) for name, value in logs.items()})
 
 
-def run(name, num_steps, epsilon, strategy):
-    rng = np.random.default_rng(0)
-    images = rng.uniform(size=[BATCH_SIZE * num_steps, 32, 32, 3]).astype("float32")
-    labels = rng.integers(2, size=[5, 32, 32, 1]).astype("int32")
+def make_model(name, epsilon, strategy):
     with strategy.scope():
         keras.utils.set_random_seed(0)
         settings = SETTINGS.get(name, {})
         model = MODELS[name](image_size=32, num_slots=2, seed=0, **settings)
         model.compile(keras.optimizers.Adam(1e-3, epsilon=epsilon))
+    return model
+
+
+def train(name, num_steps, epsilon, strategy):
+    """Returns the model, the logs of every step and the seconds of all."""
+    rng = np.random.default_rng(0)
+    images = rng.uniform(size=[BATCH_SIZE * num_steps, 32, 32, 3]).astype("float32")
+    model = make_model(name, epsilon, strategy)
     batches = tf.data.Dataset.from_tensor_slices({"image": images})
     batches = batches.batch(BATCH_SIZE, drop_remainder=True)
     recorder = Recorder()
@@ -59,17 +66,22 @@ def run(name, num_steps, epsilon, strategy):
         verbose=0,
         callbacks=[*geco, recorder],
     )
-    seconds = time.perf_counter() - start
+    return model, recorder.logs, time.perf_counter() - start
+
+
+def score(name, strategy):
+    """Returns what Keras's `evaluate` and evaluate.py's say of a new model."""
     # The last batch has one image: a replica has none.
-    held_out = {"image": images[:5], "segmentation": labels}
+    rng = np.random.default_rng(0)
+    images = rng.uniform(size=[BATCH_SIZE + 1, 32, 32, 3]).astype("float32")
+    labels = rng.integers(2, size=[BATCH_SIZE + 1, 32, 32, 1]).astype("int32")
+    held_out = {"image": images, "segmentation": labels}
     held_out = tf.data.Dataset.from_tensor_slices(held_out).batch(BATCH_SIZE)
-    return {
-        "model": model,
-        "logs": recorder.logs,
-        "evaluation": model.evaluate(held_out, verbose=0, return_dict=True),
-        "scores": evaluate(model, held_out),
-        "seconds": seconds,
-    }
+    model = make_model(name, 1.0, strategy)
+    return (
+        model.evaluate(held_out, verbose=0, return_dict=True),
+        evaluate(model, held_out),
+    )
 
 
 def difference(first, second):
@@ -78,38 +90,46 @@ def difference(first, second):
     return max(abs(a - b) / max(1.0, abs(a)) for a, b in pairs if a == a)
 
 
-def main(name, num_steps, epsilon=1.0):
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    devices = [tf.config.LogicalDeviceConfiguration()] * 2
-    tf.config.set_logical_device_configuration(cpu, devices)
-    one = run(name, num_steps, epsilon, make_strategy("none"))
-    two = run(name, num_steps, epsilon, make_strategy("mirrored"))
+def largest(variables, others):
+    """The largest difference, and the path of its variable."""
+    return max(
+        (float(np.abs(a.numpy() - b.numpy()).max()), a.path)
+        for a, b in zip(variables, others, strict=True)
+    )
 
-    def moments(result):
-        return result["model"].optimizer.variables
 
-    def largest(variables, others):
-        return max(
-            (float(np.abs(a.numpy() - b.numpy()).max()), a.path)
-            for a, b in zip(variables, others, strict=True)
-        )
-
-    scale = max(float(np.abs(v.numpy()).max()) for v in moments(one) if v.shape.rank)
-    moment, path = largest(moments(one), moments(two))
-    result = {
-        "logs": max(map(difference, one["logs"], two["logs"])),
-        "evaluation": difference(one["evaluation"], two["evaluation"]),
-        "scores": difference(one["scores"], two["scores"]),
-        "weights": largest(one["model"].weights, two["model"].weights),
+def compare_training(name, num_steps, epsilon=1.0):
+    one, logs, seconds = train(name, int(num_steps), float(epsilon), ONE())
+    two, logs_of_two, seconds_of_two = train(
+        name, int(num_steps), float(epsilon), TWO()
+    )
+    moments = one.optimizer.variables
+    scale = max(float(np.abs(v.numpy()).max()) for v in moments if v.shape.rank)
+    moment, path = largest(moments, two.optimizer.variables)
+    return {
+        "logs": max(map(difference, logs, logs_of_two)),
+        "weights": largest(one.weights, two.weights),
         # Adam's moments are means of the gradients, and of their squares.
         "moments": (moment / scale, path),
         "largest_moment": scale,
-        "num_updates": int(two["model"].geco.num_updates.numpy()),
-        "last_logs": two["logs"][-1],
-        "seconds": [one["seconds"], two["seconds"]],
+        "num_updates": int(two.geco.num_updates.numpy()),
+        "last_logs": logs_of_two[-1],
+        "seconds": [seconds, seconds_of_two],
     }
-    print(json.dumps(result))
 
+
+def compare_evaluation(name):
+    pairs = zip(score(name, ONE()), score(name, TWO()), strict=True)
+    evaluation, scores = (difference(*pair) for pair in pairs)
+    return {"evaluation": evaluation, "scores": scores}
+
+
+ONE = functools.partial(make_strategy, "none")
+TWO = functools.partial(make_strategy, "mirrored")
+COMMANDS = {"train": compare_training, "evaluate": compare_evaluation}
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), *map(float, sys.argv[3:]))
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    devices = [tf.config.LogicalDeviceConfiguration()] * 2
+    tf.config.set_logical_device_configuration(cpu, devices)
+    print(json.dumps(COMMANDS[sys.argv[1]](*sys.argv[2:])))

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,7 +20,7 @@ from genesis_keras.training.checkpoints import CheckpointStore, load_model
 from genesis_keras.training.config import resolve
 from genesis_keras.training.distribution import distribute, is_chief, make_strategy
 from genesis_keras.training.preemption import RESTART
-from genesis_keras.training.run import train
+from genesis_keras.training.run import MODEL_FILE, train
 
 ROOT = pathlib.Path(__file__).parents[2]
 LONG = bool(os.environ.get("GENESIS_LONG_TESTS"))
@@ -35,27 +36,41 @@ TINY = {
 }
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["genesis_v2", "genesis"])
-def test_two_devices_give_what_one_gives(name):
-    if name == "genesis" and not LONG:
-        pytest.skip("GENESIS_LONG_TESTS=1 runs it")
+def compare_devices(*arguments):
+    """Returns what one and two devices differ in, as mirrored_program.py prints it."""
     program = ROOT / "tests" / "training" / "mirrored_program.py"
     result = subprocess.run(
-        [sys.executable, str(program), name, "6"],
+        [sys.executable, str(program), *arguments],
         capture_output=True,
         text=True,
         check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert result.returncode == 0, result.stderr[-2000:]
-    found = json.loads(result.stdout.splitlines()[-1])
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["genesis_v2", "genesis"])
+def test_two_devices_train_as_one_does(name):
+    if name == "genesis" and not LONG:
+        pytest.skip("GENESIS_LONG_TESTS=1 runs it")
+    found = compare_devices("train", name, "6")
     assert found["num_updates"] == 6
     assert found["largest_moment"] > 1e-3  # there is something to compare
-    for name in ("logs", "evaluation", "scores"):
-        assert found[name] < 1e-5, (name, found)
+    assert found["logs"] < 1e-5, found
     for name in ("weights", "moments"):  # with the path of the worst
         assert found[name][0] < 1e-5, (name, found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["genesis_v2", "genesis"])
+def test_two_devices_evaluate_as_one_does(name):
+    if name == "genesis" and not LONG:
+        pytest.skip("GENESIS_LONG_TESTS=1 runs it")
+    found = compare_devices("evaluate", name)
+    assert found["evaluation"] < 1e-5, found
+    assert found["scores"] < 1e-5, found
 
 
 def free_ports(count):
@@ -114,15 +129,19 @@ def assert_close(model, other):
         np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-5, err_msg=a.path)
 
 
+@pytest.fixture
+def job(data_dir):
+    """Settings of the processes of a job, and its config were it one process."""
+    settings = {**TINY, "data_dir": str(data_dir), "strategy": "multi_worker"}
+    return settings, resolve({**settings, "strategy": "none"})
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("count", "lost"), [(2, 1), (3, 2), (3, 0)])
-def test_workers_end_with_a_lost_one_and_go_on_together(
-    count, lost, data_dir, tmp_path
-):
+def test_a_lost_worker_ends_the_others(count, lost, job, tmp_path):
     if count == 3 and not LONG:
         pytest.skip("GENESIS_LONG_TESTS=1 runs it")
-    settings = {**TINY, "data_dir": data_dir, "strategy": "multi_worker"}
-    resolved = resolve({**settings, "data_dir": str(data_dir), "strategy": "none"})
+    settings, config = job
     workdir = tmp_path / "job"
     store = CheckpointStore(workdir / "checkpoints")
     processes = start_workers(count, {**settings, "steps": 10**5}, workdir)
@@ -137,19 +156,38 @@ def test_workers_end_with_a_lost_one_and_go_on_together(
             assert "Traceback" not in output_of(workdir, index)
         assert time.monotonic() - killed < 60
         assert "loss" not in output_of(workdir, 1)  # the chief alone reports
-
-        steps = store.steps()[-1] + 2
-        processes = start_workers(count, {**settings, "steps": steps}, workdir)
-        for index, process in enumerate(processes):
-            assert process.wait(300) == 0, output_of(workdir, index)[-3000:]
-        assert "resuming" in output_of(workdir, 0)
     finally:
         for process in processes:
             process.kill()
+    left, step = store.restore()
+    alone = train(dataclasses.replace(config, steps=step), tmp_path / "alone")
+    assert_close(left, alone)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [2, 3])
+def test_workers_go_on_from_a_checkpoint_as_one_process_does(count, job, tmp_path):
+    if count == 3 and not LONG:
+        pytest.skip("GENESIS_LONG_TESTS=1 runs it")
+    settings, config = job
+    workdir = tmp_path / "job"
+    alone = train(dataclasses.replace(config, steps=4), tmp_path / "alone")
+    shutil.copytree(tmp_path / "alone", workdir)
+    (workdir / MODEL_FILE).unlink()
+    store = CheckpointStore(workdir / "checkpoints")
+    for step in (3, 4):
+        store.path(step).unlink()
+    processes = start_workers(count, {**settings, "steps": 4}, workdir)
+    try:
+        for index, process in enumerate(processes):
+            assert process.wait(300) == 0, output_of(workdir, index)[-3000:]
+    finally:
+        for process in processes:
+            process.kill()
+    assert f"resuming {workdir} at step 2" in output_of(workdir, 0)
     events = list((workdir / "tensorboard").glob("events*"))
-    assert len(events) == 2  # one of each start
-    alone = train(dataclasses.replace(resolved, steps=steps), tmp_path / "alone")
-    assert_close(load_model(workdir / "model.keras"), alone)
+    assert len(events) == 2  # one of each start: the chief alone writes
+    assert_close(load_model(workdir / MODEL_FILE), alone)
 
 
 def test_a_single_device_has_the_whole_batch():

@@ -34,14 +34,14 @@ def labelled(images):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
-def test_a_run_of_each_model(name, tmp_path, tmp_path_factory, labelled):
+def test_a_run_of_each_model(name, tmp_path, data_dir, labelled):
     config = config_of(
         name,
         steps=2,
         summary_every=1,
         picture_every=2,
         checkpoint_every=2,
-        data_dir=str(tmp_path_factory.getbasetemp() / "data"),
+        data_dir=str(data_dir),
     )
     validated = []
     model = train(config, tmp_path, validate=lambda m: validated.append(m) or {})
