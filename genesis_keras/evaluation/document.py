@@ -93,7 +93,7 @@ Made by
 {command}
 ```
 
-on {place["date"]} ({place["machine"]}, {place["cores"]} cores{accelerators}; Python \
+on {place["date"]} ({place["machine"]}, CPU cores: {place["cores"]}{accelerators}; Python \
 {place["python"]}, TensorFlow {place["tensorflow"]}, Keras {place["keras"]}).
 
 Our numbers are means +- sample standard deviations over the runs, each of \
