@@ -93,8 +93,8 @@ Made by
 {command}
 ```
 
-on {place["date"]} ({place["machine"]}, CPU cores: {place["cores"]}{accelerators}; Python \
-{place["python"]}, TensorFlow {place["tensorflow"]}, Keras {place["keras"]}).
+on {place["date"]} ({place["machine"]}, CPU cores: {place["cores"]}{accelerators}; \
+Python {place["python"]}, TensorFlow {place["tensorflow"]}, Keras {place["keras"]}).
 
 Our numbers are means +- sample standard deviations over the runs, each of \
 {protocol.num_images} images of the split `{split}`, K being {slots}, with one draw \
