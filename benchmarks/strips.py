@@ -21,7 +21,9 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("dataset", "objects_room/rendered", "Name of the data set.")
 flags.DEFINE_string("split", "test", "Its split.")
 flags.DEFINE_integer("num_images", 1000, "Images.")
-flags.DEFINE_multi_integer("strips", [2, 3, 4, 5, 6, 7], "Numbers of strips.")
+flags.DEFINE_multi_integer(
+    "strips", [2, 3, 4, 5, 6, 7], "Numbers of strips.", lower_bound=1
+)
 
 _BATCH_SIZE = 100
 
