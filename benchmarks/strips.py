@@ -4,7 +4,7 @@
 
 ARI-FG is high wherever objects lie side by side and a strip holds each: a model whose
 ARI-FG is not well above it has not found objects. Prints ARI-FG and MSC-FG of strips of
-equal width, for images with two objects or more and for all with one.
+equal width, for images with two objects or more and for those with one or more.
 """
 
 import numpy as np

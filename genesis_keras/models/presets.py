@@ -77,8 +77,8 @@ RECIPES = {
         dataset_settings={
             # Textures and shadows ask for a smaller sigma_x; the goal means the same
             # squared error at it. So small a step of GECO keeps beta near 0.05: with
-            # the usual one it ends at 1e-5, and ARI-FG is lower. The release's
-            # initialisation and gate are better here from 3,000 steps on.
+            # the usual one it falls below 1e-5, and ARI-FG is lower. Glorot's kernels,
+            # a slow gate and guidance were behind from 3,000 steps on.
             "objects_room/rendered": {
                 "steps": 30_000,
                 "batch_size": 12,

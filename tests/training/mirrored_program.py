@@ -10,7 +10,6 @@ differ in it. With a large one, 1 by default, weights can be compared.
 The number of logical devices is fixed when TensorFlow starts, hence a program.
 """
 
-import functools
 import json
 import sys
 import time
@@ -25,6 +24,7 @@ from genesis_keras.models.registry import MODELS
 from genesis_keras.training.distribution import distribute, make_strategy
 
 BATCH_SIZE = 4
+STRATEGIES = ("none", "mirrored")  # one device and two
 SETTINGS = {
     "genesis_v2": {"feature_dim": 8, "mask_guidance": 0.1},
     "slot_attention": {"num_iterations": 1, "filters": 8, "slot_dim": 8},
@@ -49,10 +49,11 @@ def make_model(name, epsilon, strategy):
     return model
 
 
-def train(name, num_steps, epsilon, strategy):
+def train(name, num_steps, epsilon, strategy_name):
     """Returns the model, the logs of every step and the seconds of all."""
     rng = np.random.default_rng(0)
     images = rng.uniform(size=[BATCH_SIZE * num_steps, 32, 32, 3]).astype("float32")
+    strategy = make_strategy(strategy_name)
     model = make_model(name, epsilon, strategy)
     batches = tf.data.Dataset.from_tensor_slices({"image": images})
     batches = batches.batch(BATCH_SIZE, drop_remainder=True)
@@ -69,15 +70,17 @@ def train(name, num_steps, epsilon, strategy):
     return model, recorder.logs, time.perf_counter() - start
 
 
-def score(name, strategy):
-    """Returns what Keras's `evaluate` and evaluate.py's say of a new model."""
+def score(name, strategy_name):
+    """Returns what Keras's `evaluate` and evaluate.py's say of random weights."""
     # The last batch has one image: a replica has none.
     rng = np.random.default_rng(0)
     images = rng.uniform(size=[BATCH_SIZE + 1, 32, 32, 3]).astype("float32")
     labels = rng.integers(2, size=[BATCH_SIZE + 1, 32, 32, 1]).astype("int32")
     held_out = {"image": images, "segmentation": labels}
     held_out = tf.data.Dataset.from_tensor_slices(held_out).batch(BATCH_SIZE)
-    model = make_model(name, 1.0, strategy)
+    model = make_model(name, 1.0, make_strategy(strategy_name))
+    for weight in model.trainable_weights:  # many begin at 0
+        weight.assign_add(rng.normal(scale=0.1, size=weight.shape))
     return (
         model.evaluate(held_out, verbose=0, return_dict=True),
         evaluate(model, held_out),
@@ -98,10 +101,9 @@ def largest(variables, others):
     )
 
 
-def compare_training(name, num_steps, epsilon=1.0):
-    one, logs, seconds = train(name, int(num_steps), float(epsilon), ONE())
-    two, logs_of_two, seconds_of_two = train(
-        name, int(num_steps), float(epsilon), TWO()
+def compare_training(name, num_steps, epsilon="1"):
+    (one, logs, seconds), (two, logs_of_two, seconds_of_two) = (
+        train(name, int(num_steps), float(epsilon), strategy) for strategy in STRATEGIES
     )
     moments = one.optimizer.variables
     scale = max(float(np.abs(v.numpy()).max()) for v in moments if v.shape.rank)
@@ -119,13 +121,11 @@ def compare_training(name, num_steps, epsilon=1.0):
 
 
 def compare_evaluation(name):
-    pairs = zip(score(name, ONE()), score(name, TWO()), strict=True)
-    evaluation, scores = (difference(*pair) for pair in pairs)
+    one, two = (score(name, strategy) for strategy in STRATEGIES)
+    evaluation, scores = map(difference, one, two)
     return {"evaluation": evaluation, "scores": scores}
 
 
-ONE = functools.partial(make_strategy, "none")
-TWO = functools.partial(make_strategy, "mirrored")
 COMMANDS = {"train": compare_training, "evaluate": compare_evaluation}
 
 if __name__ == "__main__":

@@ -177,6 +177,8 @@ def test_workers_go_on_from_a_checkpoint_as_one_process_does(count, job, tmp_pat
     store = CheckpointStore(workdir / "checkpoints")
     for step in (3, 4):
         store.path(step).unlink()
+    # What a chief leaves that was killed while it wrote.
+    (store.folder / ".0123.step_00000003.keras").write_bytes(b"half a file")
     processes = start_workers(count, {**settings, "steps": 4}, workdir)
     try:
         for index, process in enumerate(processes):
@@ -185,6 +187,7 @@ def test_workers_go_on_from_a_checkpoint_as_one_process_does(count, job, tmp_pat
         for process in processes:
             process.kill()
     assert f"resuming {workdir} at step 2" in output_of(workdir, 0)
+    assert not list(store.folder.glob(".*"))
     events = list((workdir / "tensorboard").glob("events*"))
     assert len(events) == 2  # one of each start: the chief alone writes
     assert_close(load_model(workdir / MODEL_FILE), alone)
