@@ -1,9 +1,9 @@
 """Draws sprites scenes and their labels with NumPy alone.
 
 Nothing is antialiased: a pixel belongs to the front-most shape that contains
-its centre, so an image has exactly one colour per label and the labels are
-exact. Lengths are fractions of the image's side, so that one recipe serves
-every image size.
+its centre, so an image has exactly one colour per label, or two where objects
+carry textures, and the labels are exact. Lengths are fractions of the image's
+side, so that one recipe serves every image size.
 """
 
 import colorsys
@@ -11,6 +11,8 @@ import dataclasses
 import functools
 
 import numpy as np
+
+from .textures import TEXTURES, draw_texture
 
 # Below this visible share of the image an object cannot be told from noise:
 # 10 pixels of a 32x32 image.
@@ -78,7 +80,15 @@ class Recipe:
         background: RGB triple, or None for a random colour in each scene.
         min_color_distance: least Euclidean distance, in 0 to 255 RGB, between
             the colours of any two objects and of any object and the background.
-        identical_color: whether a scene's objects all share one colour.
+        identical_color: whether a scene's objects all share one colour; with
+            textures, one pair of colours.
+        textures: names out of `TEXTURES`, drawn with equal chance for each object
+            and for the background; empty paints all in one colour. A textured
+            scene of n objects has n + 1 colours: the background has the first and
+            the second of them, object i those after i, the last object also the
+            first, so that no colour belongs to one object alone.
+        texture_period: range of a texture's period, as a fraction of the image's
+            side.
 
     Raises:
         ValueError: a field is out of its range.
@@ -96,6 +106,8 @@ class Recipe:
     background: tuple[int, int, int] | None = None
     min_color_distance: float = 60.0
     identical_color: bool = False
+    textures: tuple[str, ...] = ()
+    texture_period: tuple[float, float] = (4 / 32, 5 / 32)
 
     def __post_init__(self):
         for name in ("num_objects", "more_objects"):
@@ -114,7 +126,13 @@ class Recipe:
             raise ValueError(
                 f"shapes must be out of {sorted(SHAPES)}, got {self.shapes}."
             )
-        for name, limit in (("radius", 0.5), ("aspect", 1.0)):
+        unknown = set(self.textures) - set(TEXTURES)
+        if unknown:
+            raise ValueError(
+                f"textures must be out of {sorted(TEXTURES)}, got {self.textures}."
+            )
+        limits = (("radius", 0.5), ("aspect", 1.0), ("texture_period", 1.0))
+        for name, limit in limits:
             low, high = getattr(self, name)
             if not 0 < low <= high <= limit:
                 raise ValueError(
@@ -152,6 +170,9 @@ def draw_scene(
         low, high = recipe.num_objects
         count = int(rng.integers(low, high, endpoint=True))
         segmentation = _place_objects(rng, recipe, count, image_size)
+        if segmentation is not None and recipe.textures:
+            image = _paint_textures(rng, recipe, segmentation, count)
+            return image, segmentation[..., None]
         if segmentation is not None:
             colors = _draw_colors(rng, recipe, count)  # [1 + count, 3]
             return colors[segmentation], segmentation[..., None]
@@ -230,6 +251,24 @@ def _draw_object_colors(rng, recipe, count, background):
         f"min_color_distance={recipe.min_color_distance} is too large: no {count} "
         f"colours found in {_MAX_COLORS} tries."
     )
+
+
+def _paint_textures(rng, recipe, segmentation, count):
+    """Image [S, S, 3] in which every label has a texture of two colours."""
+    first = recipe.background or _draw_hsv(rng, _OBJECT_SATURATION, _OBJECT_VALUE)
+    num_colors = 3 if recipe.identical_color else count + 1
+    more = _draw_object_colors(rng, recipe, num_colors - 1, first)
+    colors = np.array([first, *more], np.uint8)
+    centres = _pixel_centres(len(segmentation))
+    image = np.zeros((*segmentation.shape, 3), np.uint8)
+    for label in range(count + 1):
+        name = recipe.textures[rng.integers(len(recipe.textures))]
+        pattern = draw_texture(rng, name, recipe.texture_period, centres)
+        pair = min(label, 1) if recipe.identical_color else label
+        own = np.where(pattern, (pair + 1) % num_colors, pair)
+        mask = segmentation == label
+        image[mask] = colors[own[mask]]
+    return image
 
 
 def _draw_hsv(rng, saturation, value):

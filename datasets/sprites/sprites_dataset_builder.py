@@ -42,6 +42,17 @@ HARD = Recipe(
     max_hidden=0.5,
 )
 
+# As HARD, but larger and less thin and hidden, so that there is room for textures.
+TEXTURED = dataclasses.replace(
+    HARD,
+    shapes=("square", "disc", "triangle", "half_disc"),
+    radius=(5 / 32, 7 / 32),
+    aspect=(0.6, 1.0),
+    max_hidden=0.3,
+    min_color_distance=100.0,
+    textures=("stripes", "checks", "dots", "noise"),
+)
+
 
 @dataclasses.dataclass(eq=False, kw_only=True)
 class SpritesConfig(tfds.core.BuilderConfig):
@@ -124,6 +135,11 @@ _HARD_TEXT = (
     "colour, size, aspect ratio and rotation on a background of random colour, "
     "hiding up to half of each other"
 )
+_TEXTURED_TEXT = (
+    "Two to four squares, discs, triangles and half discs of random size, aspect "
+    "ratio and rotation; they and the background carry stripes, checks, dots or noise "
+    "in two colours, each of which another object or the background has too"
+)
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -144,6 +160,17 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             name="hard_64",
             description=f"{_HARD_TEXT}; 64x64.",
             recipe=HARD,
+            image_size=64,
+        ),
+        SpritesConfig(
+            name="textured",
+            description=f"{_TEXTURED_TEXT}; 32x32.",
+            recipe=TEXTURED,
+        ),
+        SpritesConfig(
+            name="textured_64",
+            description=f"{_TEXTURED_TEXT}; 64x64.",
+            recipe=TEXTURED,
             image_size=64,
         ),
     ]

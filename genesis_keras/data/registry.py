@@ -111,6 +111,8 @@ _SPECS = (
     _sprites("hard", image_size=32, num_slots=5, size="12 MB, half a minute"),
     _sprites("easy_64", image_size=64, num_slots=4, size="14 MB, a minute"),
     _sprites("hard_64", image_size=64, num_slots=5, size="20 MB, a minute"),
+    _sprites("textured", image_size=32, num_slots=5, size="18 MB, a minute"),
+    _sprites("textured_64", image_size=64, num_slots=5, size="36 MB, two minutes"),
     _multi_object(
         "objects_room/default",
         num_slots=7,

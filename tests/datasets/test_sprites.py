@@ -1,6 +1,7 @@
 """The sprites data set: its renderer, its recipes and its TFDS builder."""
 
 import dataclasses
+import hashlib
 import pathlib
 import subprocess
 import sys
@@ -10,10 +11,17 @@ import pytest
 import tensorflow_datasets as tfds
 
 from genesis_keras.data.preparation import import_builder
+from genesis_keras.layers.instance_colouring import InstanceColouring
+from genesis_keras.metrics import (
+    adjusted_rand_index,
+    labels_from_masks,
+    segmentation_covering,
+)
 
 sprites = import_builder("sprites")
 Builder, SpritesConfig = sprites.Builder, sprites.SpritesConfig
 rendering = sys.modules[f"{sprites.__name__}.rendering"]
+textures = sys.modules[f"{sprites.__name__}.textures"]
 module = sys.modules[Builder.__module__]
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -25,7 +33,10 @@ def draw_many(config, split, count=60):
     return [config.draw(split, index) for index in range(count)]
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+PLAIN = [name for name in CONFIGS if not CONFIGS[name].recipe.textures]
+
+
+@pytest.mark.parametrize("name", PLAIN)
 @pytest.mark.parametrize("split", SPLITS)
 def test_pixels_have_the_colour_of_their_label(name, split):
     config = CONFIGS[name]
@@ -43,6 +54,65 @@ def test_pixels_have_the_colour_of_their_label(name, split):
             colors.append(tuple(pixels[0]))
         distinct = 2 if split == "identical_color" else len(objects)
         assert len(set(colors)) == distinct
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_no_colour_belongs_to_one_textured_object(split):
+    for image, labels in draw_many(CONFIGS["textured"], split, 25):
+        colors = [
+            {tuple(map(int, color)) for color in image[labels[..., 0] == label]}
+            for label in np.unique(labels)
+        ]
+        seen = set.union(*colors)
+        assert all(len(own) <= 2 for own in colors)
+        if split == "identical_color":
+            assert len(seen) <= 3 and len(set.union(*colors[1:])) == 2
+            continue
+        assert len(seen) <= len(colors)
+        # Scenes in which every label shows both its colours: a ring of pairs.
+        if all(len(own) == 2 for own in colors):
+            for own, other in zip(colors, colors[1:] + colors[:1], strict=True):
+                assert own & other
+
+
+@pytest.mark.parametrize("name", rendering.TEXTURES)
+def test_textures_share_the_area_equally_and_have_their_period(name):
+    centres = (np.arange(512) + 0.5) / 512
+    pattern = textures.draw_texture(
+        np.random.default_rng(0), name, (1 / 16, 1 / 16), centres
+    )
+    assert pattern.shape == (512, 512) and pattern.dtype == bool
+    assert pattern.mean() == pytest.approx(0.5, abs=0.03)
+    # In the direction of its rows (angle 0) a texture repeats after a period.
+    u, v = np.meshgrid(centres * 16, centres * 16)
+    inside = rendering.TEXTURES[name](u, v, np.random.default_rng(0))
+    same = np.mean(inside[:, 32:] == inside[:, :-32])  # 512 / 16 pixels
+    half = np.mean(inside[:, 16:] == inside[:, :-16])
+    assert half < 0.6
+    assert same < 0.6 if name == "noise" else same == 1.0
+
+
+def untrained_clusters(config, count=100):
+    """ARI-FG and MSC-FG of the IC-SBP on 3 x RGB and 0.15 x coordinates."""
+    scenes = draw_many(config, "test", count)
+    images = np.stack([image for image, _ in scenes]) * np.float32(3 / 255)
+    labels = np.stack([label for _, label in scenes]).astype(np.int32)
+    axis = 0.15 * np.linspace(-1, 1, config.image_size, dtype=np.float32)
+    grid = np.stack(np.meshgrid(axis, axis), axis=-1)
+    grid = np.broadcast_to(grid, (count, *grid.shape))
+    embeddings = np.concatenate([images, grid], axis=-1)
+    masks = InstanceColouring(num_slots=5, seed=0)(embeddings)["log_masks"]
+    predicted = labels_from_masks(masks)
+    return [
+        float(np.mean(score(labels, predicted, foreground_only=True)))
+        for score in (adjusted_rand_index, segmentation_covering)
+    ]
+
+
+def test_colour_solves_hard_but_not_textured():
+    assert min(untrained_clusters(CONFIGS["hard"])) > 0.95
+    ari, covering = untrained_clusters(CONFIGS["textured"])
+    assert ari < 0.5 and covering < 0.4
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -149,8 +219,26 @@ def test_pinned_pixels():
     assert (areas, colors) == (PINNED_AREAS, PINNED_COLORS)
 
 
+@pytest.mark.parametrize("name", CONFIGS)
+def test_pinned_bytes(name):
+    digest = hashlib.sha256()
+    for split in SPLITS:
+        for index in range(5):
+            for array in CONFIGS[name].draw(split, index):
+                digest.update(array.tobytes())
+    assert digest.hexdigest()[:16] == PINNED_BYTES[name]
+
+
 PINNED_AREAS = [805, 74, 82, 63]
 PINNED_COLORS = [[0, 0, 0], [255, 0, 255], [255, 0, 0], [255, 255, 0]]
+PINNED_BYTES = {
+    "easy": "9f2aa04f568ed92a",
+    "hard": "21b5b726e319822a",
+    "easy_64": "23f131c1b8650dc7",
+    "hard_64": "af2e982047753cb1",
+    "textured": "d54b9c7629f48b0b",
+    "textured_64": "71c140501cb0f462",
+}
 
 
 def test_impossible_recipes_are_refused():
@@ -176,6 +264,8 @@ def test_impossible_recipes_are_refused():
         {"radius": (0.2, 0.1)},
         {"aspect": (0.5, 2.0)},
         {"margin": 9.0},
+        {"textures": ("stripes", "fur")},
+        {"texture_period": (0.0, 0.1)},
     ],
 )
 def test_bad_recipes_name_the_field(change):
@@ -232,7 +322,10 @@ def test_builder_describes_itself(tiny):
     }
     assert "exact label for every object" in tiny.info.description
     assert "genesis_keras" in tiny.info.citation
-    assert list(Builder.builder_configs) == ["easy", "hard", "easy_64", "hard_64"]
+    assert list(Builder.builder_configs) == [
+        *("easy", "hard", "easy_64", "hard_64"),
+        *("textured", "textured_64"),
+    ]
     assert Builder.default_builder_config.name == "easy"
     assert CONFIGS["easy"].num_images("train") == 20_000
     assert {CONFIGS["hard"].num_images(split) for split in SPLITS[1:]} == {1000}
