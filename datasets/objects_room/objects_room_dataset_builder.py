@@ -37,6 +37,13 @@ class Builder(MultiObjectBuilder):
             description="Rooms like the original ones, drawn on this machine.",
             kind="rooms",
         ),
+        RenderedConfig(
+            name="textured",
+            description="Drawn rooms in which floor, walls and objects carry "
+            "two-colour materials, so that colour does not tell objects apart.",
+            kind="rooms",
+            textured=True,
+        ),
     ]
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager):

@@ -30,19 +30,26 @@ _PALETTE = np.array(
 _SAME_AS_TRAINING = ("validation", "test")
 
 
-def contact_sheet(kind: str, image_size: int, num_columns: int) -> np.ndarray:
+def contact_sheet(
+    kind: str, image_size: int, num_columns: int, textured: bool = False
+) -> np.ndarray:
     """Draws the first scenes of each split but those that look like training.
 
     Args:
         kind: "rooms" or "stacks".
         image_size: side of a picture in pixels.
         num_columns: scenes of a split.
+        textured: whether rooms carry two-colour materials.
 
     Returns:
         uint8 [rows * image_size, num_columns * image_size, 3].
     """
     config = RenderedConfig(
-        name="sheet", version="1.0.0", kind=kind, image_size=image_size
+        name="sheet",
+        version="1.0.0",
+        kind=kind,
+        image_size=image_size,
+        textured=textured,
     )
     rows = []
     for split_id, split in enumerate(RECIPES[kind]):
@@ -67,8 +74,11 @@ def main(arguments=None):
     parser.add_argument("file")
     parser.add_argument("--image_size", type=int, default=64)
     parser.add_argument("--num_columns", type=int, default=12)
+    parser.add_argument("--textured", action="store_true")
     options = parser.parse_args(arguments)
-    sheet = contact_sheet(options.kind, options.image_size, options.num_columns)
+    sheet = contact_sheet(
+        options.kind, options.image_size, options.num_columns, options.textured
+    )
     Image.fromarray(sheet).save(options.file, optimize=True)
 
 

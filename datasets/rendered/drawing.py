@@ -50,7 +50,8 @@ def draw_scenes(kind, recipe, split_id, seed, image_size, start, stop):
 def _draw_visible(kind, recipe, image_size, seeds):
     """Draws scenes until all objects of one can be seen."""
     rng = np.random.default_rng(seeds)
-    renderer, draw = _tools(kind, image_size)
+    textured = getattr(recipe, "textured", False)
+    renderer, draw = _tools(kind, image_size, textured)
     least = _MIN_PIXELS * (image_size / 64) ** 2
     while True:
         scene = draw(rng, recipe)
@@ -78,12 +79,12 @@ def _factors(objects, pixels):
 
 
 @functools.cache
-def _tools(kind, image_size):
+def _tools(kind, image_size, textured):
     """One renderer a process and kind, and the function that draws its scenes."""
     if kind == "rooms":
         from .room_renderer import RoomRenderer
 
-        return RoomRenderer(image_size, MAX_OBJECTS), draw_room
+        return RoomRenderer(image_size, MAX_OBJECTS, textured), draw_room
     from .stack_renderer import NUM_LAMPS, NUM_TEXTURES, StackRenderer
 
     draw = functools.partial(

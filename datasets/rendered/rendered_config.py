@@ -41,6 +41,8 @@ class RenderedConfig(tfds.core.BuilderConfig):
             stacks.
         identical_color: whether objects of a scene share their colour in those
             splits.
+        textured: whether floor, walls and objects of rooms carry two-colour
+            materials, in all splits. Each colour is then in two of them or more.
         seed: non-negative.
         num_train: scenes of the training split.
         num_validation: of the validation split.
@@ -55,6 +57,7 @@ class RenderedConfig(tfds.core.BuilderConfig):
     image_size: int = 64
     num_objects: tuple[int, int] | None = None
     identical_color: bool = False
+    textured: bool = False
     seed: int = 0
     num_train: int = 20_000
     num_validation: int = 1_000
@@ -66,6 +69,8 @@ class RenderedConfig(tfds.core.BuilderConfig):
             raise ValueError(
                 f"kind must be one of {sorted(RECIPES)}; got {self.kind!r}"
             )
+        if self.textured and self.kind != "rooms":
+            raise ValueError(f"textured must be False for {self.kind}; got True")
         least = {"image_size": 16, "seed": 0, "num_processes": 1}
         least |= dict.fromkeys(("num_train", "num_validation", "num_test"), 1)
         for name, minimum in least.items():
@@ -126,6 +131,8 @@ class RenderedConfig(tfds.core.BuilderConfig):
             if self.num_objects is not None:
                 recipe["num_objects"] = tuple(self.num_objects)
             recipe["identical_color"] |= self.identical_color
+        if self.textured:
+            recipe["textured"] = True
         return recipe
 
     def job(self, split: str, split_id: int) -> dict:

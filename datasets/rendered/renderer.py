@@ -5,11 +5,13 @@ them, moves and colours them. Import this module only in a process of its own, a
 `workers` does: in one with TensorFlow the graphics library can crash.
 """
 
+import io
 import math
 from collections.abc import Sequence
 
 import mujoco
 import numpy as np
+from PIL import Image
 
 from .scenes import SHAPES, Camera, SceneObject
 
@@ -111,7 +113,12 @@ class SceneRenderer:
         if item.shape not in self.mesh_sizes:
             self.model.geom_size[geom] = _geom_size(item)
         self.model.geom_group[geom] = _SHOWN
-        self.model.geom_rgba[geom, :3] = item.color
+        if item.material is None:
+            self.model.geom_matid[geom] = -1
+            self.model.geom_rgba[geom, :3] = item.color
+        else:
+            self.model.geom_matid[geom] = self._id("material", item.material)
+            self.model.geom_rgba[geom, :3] = 1.0
         self.data.mocap_pos[index] = item.position
         self.data.mocap_quat[index] = item.rotation
 
@@ -121,6 +128,13 @@ class SceneRenderer:
             "material": mujoco.mjtObj.mjOBJ_MATERIAL,
         }
         return mujoco.mj_name2id(self.model, objects[kind], name)
+
+
+def png(image: np.ndarray) -> bytes:
+    """A PNG file of a texture, uint8 [H, W, 3], as `files` of the renderer takes it."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _geom_size(item):

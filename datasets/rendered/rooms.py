@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from .materials import NUM_HUES, PATTERNS, material_name, mean_color
 from .scenes import SHAPES, Camera, SceneObject, random_color, yaw
 
 ROOM_SIDE = 7.0
@@ -32,11 +33,15 @@ class RoomRecipe:
 
     Args:
         num_objects: least and greatest number of objects.
-        identical_color: whether all objects of a room have one colour.
+        identical_color: whether all objects of a room have one colour, with
+            `textured` one pair of colours.
+        textured: whether floor, walls and objects carry materials of two colours.
+            Every colour of a room then belongs to two of these or more.
     """
 
     num_objects: tuple[int, int] = (1, 3)
     identical_color: bool = False
+    textured: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +54,8 @@ class Room:
         floor: RGB in [0, 1].
         wall: likewise.
         light: x, y and z of the lamp, in metres.
+        floor_material: name of a material that is drawn instead of the colour.
+        wall_material: likewise.
     """
 
     objects: tuple[SceneObject, ...]
@@ -56,6 +63,8 @@ class Room:
     floor: tuple[float, float, float]
     wall: tuple[float, float, float]
     light: tuple[float, float, float]
+    floor_material: str | None = None
+    wall_material: str | None = None
 
 
 #: Split -> its recipe. The order of the names is part of the data.
@@ -82,7 +91,34 @@ def draw_room(rng: np.random.Generator, recipe: RoomRecipe) -> Room:
         own = random_color(rng, (0.8, 1.0), (0.9, 1.0))
         color = shared if recipe.identical_color else own
         objects.append(_draw_object(rng, color, x, y))
-    return Room(tuple(objects), camera, floor, wall, light)
+    room = Room(tuple(objects), camera, floor, wall, light)
+    return (
+        _with_materials(rng, room, recipe.identical_color) if recipe.textured else room
+    )
+
+
+def _with_materials(rng, room, identical_color):
+    """The room with materials on everything; an object's colour is their mean.
+
+    Materials are neighbours in a ring of colours: each has two, and shares one with
+    the material before it and the other with the material after it.
+    """
+    count = len(room.objects)
+    num_colors = 4 if identical_color else max(count + 2, 3)
+    palette = [int(hue) for hue in rng.permutation(NUM_HUES)[:num_colors]]
+    pairs = []
+    for index in range(count + 2):
+        first = min(index, 2) if identical_color else index
+        pairs.append((palette[first], palette[(first + 1) % num_colors]))
+    patterns = [PATTERNS[rng.integers(len(PATTERNS))] for _ in pairs]
+    names = [material_name(p, pair) for p, pair in zip(patterns, pairs, strict=True)]
+    objects = tuple(
+        dataclasses.replace(item, material=name, color=mean_color(pair))
+        for item, name, pair in zip(room.objects, names[2:], pairs[2:], strict=True)
+    )
+    return dataclasses.replace(
+        room, objects=objects, floor_material=names[0], wall_material=names[1]
+    )
 
 
 def _draw_camera(rng):

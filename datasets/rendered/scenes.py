@@ -19,6 +19,8 @@ class SceneObject:
         size: half extents in metres along its own x, y and z axis.
         position: of its centre, x, y and z in metres, z up.
         rotation: a unit quaternion, w first.
+        material: name of a material that the renderer has, which is drawn instead
+            of `color`.
     """
 
     shape: str
@@ -26,6 +28,7 @@ class SceneObject:
     size: tuple[float, float, float]
     position: tuple[float, float, float]
     rotation: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0)
+    material: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)

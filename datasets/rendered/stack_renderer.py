@@ -1,11 +1,8 @@
 """The look of stacks: a textured floor, four textured walls, one of four lamps."""
 
-import io
-
 import numpy as np
-from PIL import Image
 
-from .renderer import SceneRenderer
+from .renderer import SceneRenderer, png
 from .stacks import Stack
 from .textures import make_textures
 
@@ -26,7 +23,7 @@ class StackRenderer:
 
     def __init__(self, image_size: int, max_objects: int = 6):
         files = {
-            f"texture_{i}.png": _png(texture)
+            f"texture_{i}.png": png(texture)
             for i, texture in enumerate(make_textures())
         }
         self.scene = SceneRenderer(
@@ -90,9 +87,3 @@ def _assets(files):
                 f'texrepeat="{repeat}" specular="0"/>'
             )
     return "".join(parts)
-
-
-def _png(texture):
-    buffer = io.BytesIO()
-    Image.fromarray(texture).save(buffer, "PNG")
-    return buffer.getvalue()

@@ -75,9 +75,9 @@ def _multi_object(name, *, num_slots, size, crop=None, image_size=64, splits=())
     )
 
 
-def _rendered(builder, *, num_slots, splits, size, crop=None):
+def _rendered(name, *, num_slots, splits, size, crop=None):
     return DatasetSpec(
-        name=f"{builder}/rendered",
+        name=name,
         image_size=64,
         num_slots=num_slots,
         geco_goal=0.5655,
@@ -141,13 +141,19 @@ _SPECS = (
         image_size=128,
     ),
     _rendered(
-        "objects_room",
+        "objects_room/rendered",
         num_slots=7,
         splits=("empty_room", "six_objects", "identical_color"),
         size="80 MB, two to five minutes",
     ),
     _rendered(
-        "shapestacks",
+        "objects_room/textured",
+        num_slots=7,
+        splits=("empty_room", "six_objects", "identical_color"),
+        size="180 MB, four to nine minutes",
+    ),
+    _rendered(
+        "shapestacks/rendered",
         num_slots=9,
         size="1.6 GB, some fifteen minutes",
         crop=196,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import itertools
 import math
 import pathlib
 import pickle
@@ -25,7 +26,12 @@ def module(name):
 
 
 probe, drawing, workers = module("probe"), module("drawing"), module("workers")
+materials = module("materials")
 rooms, scenes, config = module("rooms"), module("scenes"), module("rendered_config")
+_TEXTURED_SIX = {
+    **dataclasses.asdict(rooms.ROOM_RECIPES["six_objects"]),
+    "textured": True,
+}
 
 
 @pytest.fixture(scope="session")
@@ -81,6 +87,54 @@ def test_objects_of_rooms_keep_apart_and_inside(split):
         if recipe.identical_color:
             assert len({item.color for item in room.objects}) == 1
     assert counts == set(range(recipe.num_objects[0], recipe.num_objects[1] + 1))
+
+
+@pytest.mark.parametrize("split", rooms.ROOM_RECIPES)
+def test_no_colour_belongs_to_one_thing_in_a_textured_room(split):
+    recipe = rooms.ROOM_RECIPES[split]
+    textured = dataclasses.replace(recipe, textured=True)
+    for seed in range(10):
+        plain = rooms.draw_room(np.random.default_rng(seed), recipe)
+        room = rooms.draw_room(np.random.default_rng(seed), textured)
+        # Materials change nothing else.
+        assert room.camera == plain.camera and len(room.objects) == len(plain.objects)
+        names = [room.floor_material, room.wall_material]
+        names += [item.material for item in room.objects]
+        assert set(names) <= set(materials.material_names())
+        pairs = [set(map(int, name.split("_")[1:])) for name in names]
+        assert all(own & after for own, after in itertools.pairwise(pairs))
+        if recipe.identical_color:
+            assert len(set(map(frozenset, pairs[2:]))) == 1
+        elif room.objects:
+            assert pairs[-1] & pairs[0] and len(set.union(*pairs)) == len(pairs)
+
+
+def test_materials_are_two_colours_in_equal_shares():
+    rgb = materials.colors()
+    assert len(np.unique(rgb, axis=0)) == materials.NUM_HUES
+    for name, texture in zip(
+        materials.material_names(), materials.make_materials(), strict=True
+    ):
+        pair = [int(hue) for hue in name.split("_")[1:]]
+        first = np.all(texture == rgb[pair[0]], axis=-1)
+        second = np.all(texture == rgb[pair[1]], axis=-1)
+        assert np.all(first ^ second)
+        assert first.mean() == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_textured_object_shows_its_colours(draw):
+    (scene,) = draw("rooms", "six_objects", 2, recipe=_TEXTURED_SIX)
+    for image, labels, color in zip(
+        scene["image"], scene["segmentation"], scene["color"], strict=True
+    ):
+        largest = np.bincount(labels.ravel())[1:].argmax()
+        pixels = image[labels[..., 0] == largest + 1].astype(float)
+        hue = pixels.mean(axis=0) / pixels.mean()
+        np.testing.assert_allclose(
+            hue, color[largest] / color[largest].mean(), atol=0.4
+        )
+        # Two colours: much more varied than shading alone makes it.
+        assert (pixels / pixels.sum(axis=1, keepdims=True)).std(axis=0).max() > 0.1
 
 
 @pytest.mark.parametrize("kind", drawing.RECIPES)
@@ -181,7 +235,13 @@ def test_what_is_missing_is_said_in_one_message(program, seconds, message):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"kind": "seas"}, {"image_size": 8}, {"num_objects": (3, 7)}, {"num_test": 0}],
+    [
+        {"kind": "seas"},
+        {"image_size": 8},
+        {"num_objects": (3, 7)},
+        {"num_test": 0},
+        {"textured": True, "kind": "stacks"},
+    ],
 )
 def test_configurations_out_of_range(changes):
     name, value = next(iter(changes.items()))
@@ -190,10 +250,17 @@ def test_configurations_out_of_range(changes):
         config.RenderedConfig(**settings)
 
 
-@pytest.mark.parametrize(("name", "size"), [("objects_room", 64), ("shapestacks", 224)])
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("objects_room/rendered", 64),
+        ("objects_room/textured", 64),
+        ("shapestacks/rendered", 224),
+    ],
+)
 def test_specs_fit_the_data(name, size):
-    spec = get_spec(f"{name}/rendered")
-    rendered = import_builder(name).Builder.builder_configs["rendered"]
+    spec = get_spec(name)
+    rendered = import_builder(spec.builder).Builder.builder_configs[spec.config]
     assert spec.splits == tuple(drawing.RECIPES[rendered.kind])
     assert rendered.features()["image"].shape == (size, size, 3)
     assert spec.num_slots > drawing.MAX_OBJECTS and spec.generated
