@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from genesis_keras.metrics.boundaries import ignore_boundaries
+from genesis_keras.metrics.matching import matched_iou, object_recovery
 from genesis_keras.metrics.segmentation import (
     adjusted_rand_index,
     labels_from_masks,
@@ -49,10 +51,9 @@ class _MeanOverImages(keras.metrics.Metric):
             sample_weight: optional tensor of `B` weights; 0 for an image that only
                 pads the batch. The counts of images are sums of these weights.
         """
-        scores = type(self)._score(
+        scores = self._scores(
             _integer_labels(y_true),
             labels_from_masks(y_pred) if self.from_masks else _integer_labels(y_pred),
-            foreground_only=self.foreground_only,
             num_true=self.num_true,
             num_predicted=self._predicted_labels(y_pred),
         )  # [B]
@@ -90,6 +91,12 @@ class _MeanOverImages(keras.metrics.Metric):
             "num_predicted": self.num_predicted,
         }
 
+    def _scores(self, true, predicted, **numbers):
+        """The score of each image, `[B]`."""
+        return type(self)._score(
+            true, predicted, foreground_only=self.foreground_only, **numbers
+        )
+
     def _predicted_labels(self, y_pred):
         """The number of predicted labels: of slots, when masks say so."""
         if self.num_predicted is None and self.from_masks:
@@ -124,6 +131,8 @@ class AdjustedRandIndex(_MeanOverImages):
             which a program compiled by XLA (`jit_compile=True`) cannot do.
         num_predicted: int, the same for predictions. Default None: the number of
             masks, or found in every batch of labels.
+        boundary_width: int, pixels on either side of a true boundary that are left
+            out, as `ignore_boundaries` does. Default 0.
         name: str, name of the metric.
         dtype: dtype of the result. The state is always float64.
 
@@ -147,10 +156,20 @@ class AdjustedRandIndex(_MeanOverImages):
         num_predicted=None,
         name="adjusted_rand_index",
         dtype=None,
+        boundary_width=0,
     ):
         super().__init__(
             foreground_only, from_masks, num_true, num_predicted, name, dtype
         )
+        self.boundary_width = boundary_width
+
+    def _scores(self, true, predicted, **numbers):
+        if self.boundary_width:
+            true = ignore_boundaries(true, self.boundary_width)
+        return super()._scores(true, predicted, **numbers)
+
+    def get_config(self):
+        return {**super().get_config(), "boundary_width": self.boundary_width}
 
 
 @keras.saving.register_keras_serializable(package="genesis_keras")
@@ -187,3 +206,81 @@ class MeanSegmentationCovering(_MeanOverImages):
         super().__init__(
             foreground_only, from_masks, num_true, num_predicted, name, dtype
         )
+
+
+@keras.saving.register_keras_serializable(package="genesis_keras")
+class MeanMatchedIoU(_MeanOverImages):
+    """Mean IoU by Hungarian matching (mIoU), averaged over images.
+
+    The definition is in `genesis_keras.metrics.matched_iou`. Images without a true
+    segment to match are left out and counted in `images_left_out`.
+
+    Args:
+        foreground_only: bool, mIoU-FG: only true segments above 0. Default False.
+        from_masks: bool, predictions are masks or log masks; see
+            `AdjustedRandIndex`. Default True.
+        num_true: int or None, see `AdjustedRandIndex`.
+        num_predicted: int or None, see `AdjustedRandIndex`.
+        name: str, name of the metric.
+        dtype: dtype of the result. The state is always float64.
+
+    Raises:
+        ValueError: from `update_state`, on a bad shape or dtype.
+    """
+
+    _score = staticmethod(matched_iou)
+
+    def __init__(
+        self,
+        foreground_only=False,
+        from_masks=True,
+        num_true=None,
+        num_predicted=None,
+        name="mean_matched_iou",
+        dtype=None,
+    ):
+        super().__init__(
+            foreground_only, from_masks, num_true, num_predicted, name, dtype
+        )
+
+
+@keras.saving.register_keras_serializable(package="genesis_keras")
+class ObjectRecovery(_MeanOverImages):
+    """Share of the true objects that a segment recovers, averaged over images.
+
+    The definition is in `genesis_keras.metrics.object_recovery`. Images without an
+    object are left out and counted in `images_left_out`.
+
+    Args:
+        threshold: float in [0, 1), the IoU from above which an object is recovered.
+            Default 0.5.
+        from_masks: bool, predictions are masks or log masks; see
+            `AdjustedRandIndex`. Default True.
+        num_true: int or None, see `AdjustedRandIndex`.
+        num_predicted: int or None, see `AdjustedRandIndex`.
+        name: str, name of the metric.
+        dtype: dtype of the result. The state is always float64.
+
+    Raises:
+        ValueError: from `update_state`, on a bad threshold, shape or dtype.
+    """
+
+    def __init__(
+        self,
+        threshold=0.5,
+        from_masks=True,
+        num_true=None,
+        num_predicted=None,
+        name="object_recovery",
+        dtype=None,
+    ):
+        super().__init__(True, from_masks, num_true, num_predicted, name, dtype)
+        self.threshold = threshold
+
+    def _scores(self, true, predicted, **numbers):
+        return object_recovery(true, predicted, threshold=self.threshold, **numbers)
+
+    def get_config(self):
+        config = super().get_config()
+        del config["foreground_only"]  # objects are always the foreground
+        return {**config, "threshold": self.threshold}
