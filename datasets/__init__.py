@@ -16,6 +16,7 @@ import sys
 BUILDER_NAMES = (
     "apc",
     "clevr_with_masks",
+    "clevrtex",
     "multi_dsprites",
     "objects_room",
     "shapestacks",

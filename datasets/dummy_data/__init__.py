@@ -7,6 +7,7 @@ none shares code with the readers of the builders.
 """
 
 from .apc import write_apc as write_apc
+from .clevrtex import write_clevrtex as write_clevrtex
 from .making import fewer_test_scenes as fewer_test_scenes
 from .making import file_configs as file_configs
 from .making import make as make
@@ -17,6 +18,7 @@ from .sketchy import write_sketchy as write_sketchy
 WRITERS = {
     "apc": write_apc,
     "clevr_with_masks": write_multi_object,
+    "clevrtex": write_clevrtex,
     "multi_dsprites": write_multi_object,
     "objects_room": write_multi_object,
     "shapestacks": write_shapestacks,

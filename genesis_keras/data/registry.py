@@ -13,7 +13,8 @@ class DatasetSpec:
         num_slots: number of slots K that fits its scenes, background included.
         geco_goal: GECO's goal for the reconstruction error, in nats per pixel
             and channel.
-        splits: names of the splits; the first is the training split.
+        splits: names of the splits; the first is the training split, unless the set
+            is for tests alone.
         size: what making it costs, for the notice before the first use.
         citation: where the data set is described.
         recipe: name of the settings that suit it, a key of `models.presets.RECIPES`.
@@ -103,6 +104,19 @@ def _shapestacks(config):
     )
 
 
+def _clevrtex(config, *, splits=("train", "validation", "test")):
+    return DatasetSpec(
+        name=f"clevrtex/{config}",
+        image_size=128,
+        num_slots=11,
+        geco_goal=0.5655,
+        splits=splits,
+        size="tens of gigabytes of files for all variants, to be fetched by hand",
+        citation="Karazija et al., ClevrTex, NeurIPS Datasets and Benchmarks 2021.",
+        crop=192,
+    )
+
+
 #: Name of the data set that is a folder of the user's own pictures.
 FOLDER = "folder"
 
@@ -140,6 +154,8 @@ _SPECS = (
         crop=192,
         image_size=128,
     ),
+    *(_clevrtex(config) for config in ("full", "pbg", "vbg", "grassbg", "camo")),
+    _clevrtex("outd", splits=("test",)),
     _rendered(
         "objects_room/rendered",
         num_slots=7,
@@ -203,6 +219,7 @@ DEFAULT_CONFIGS: dict[str, str] = {
     "multi_dsprites": "colored_on_colored",
     "tetrominoes": "default",
     "clevr_with_masks": "default",
+    "clevrtex": "full",
     "shapestacks": "default",
 }
 

@@ -63,6 +63,12 @@ class ShapestacksBlocksTest(_Case):
     SPLITS = {"train": 6, "validation": 2, "test": 2}
 
 
+class ClevrtexTest(_Case):
+    DATASET_CLASS = import_builder("clevrtex").Builder
+    BUILDER_CONFIG_NAMES_TO_TEST = ["vbg"]
+    SPLITS = {"train": 16, "validation": 2, "test": 2}
+
+
 class SketchyTest(_Case):
     DATASET_CLASS = import_builder("sketchy").Builder
     SPLITS = {"train": 40, "validation": 4, "test": 4}

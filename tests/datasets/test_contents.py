@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import shutil
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from genesis_keras.data import get_spec, load
-from genesis_keras.data.preparation import import_builder
+from genesis_keras.data.preparation import import_builder, prepare
 from genesis_keras.data.registry import SPECS
 
 MULTI_OBJECT = {
@@ -88,6 +89,78 @@ def test_shapestacks(dummy, config):
             np.testing.assert_array_equal(example["image"], image)
             np.testing.assert_array_equal(example["segmentation"][..., 0], labels)
             assert labels.max() >= 2
+
+
+@pytest.mark.parametrize("variant", ["full", "vbg", "outd"])
+def test_clevrtex(dummy, variant):
+    truth, _, data_dir = dummy("clevrtex")
+    scenes = truth[variant]
+    parts = {"test": scenes[:2], "validation": scenes[2:4], "train": scenes[4:]}
+    if variant == "outd":
+        parts = {"test": scenes}
+    for split, expected in parts.items():
+        examples = read(f"clevrtex/{variant}", split, data_dir)
+        assert len(examples) == len(expected)
+        by_image = {scene["image"].tobytes(): scene for scene in expected}
+        for example in examples:
+            scene = by_image.pop(example["image"].tobytes())
+            np.testing.assert_array_equal(
+                example["segmentation"][..., 0], scene["labels"]
+            )
+            facts = scene["facts"]
+            assert example["ground_material"].decode() == facts["ground_material"]
+            objects = example["objects"]
+            for name in ("shape", "material", "size", "color", "rotation"):
+                known = [item[name] for item in facts["objects"]]
+                if name == "rotation":
+                    assert objects[name].tolist() == known
+                elif name == "color" and variant != "vbg":
+                    assert set(objects[name]) == {b""}
+                else:
+                    assert [text.decode() for text in objects[name]] == known
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda at: at("000007.png").unlink(), "lacks 1 scenes.*_000007.png"),
+        (lambda at: at("000007_flat.png").unlink(), "_000007_flat.png is missing"),
+        (lambda at: at("000007.json").unlink(), "_000007.json is missing"),
+        (
+            lambda at: at("000007.json").write_text("{}"),
+            "_000007.json.*lacks 'objects'",
+        ),
+        (
+            lambda at: at("000007.json").write_text("["),
+            "_000007.json is no description",
+        ),
+        (
+            lambda at: shutil.copy(at("000007.png"), at("000007.png").parent.parent),
+            "scene 7 twice",
+        ),
+        (
+            lambda at: shutil.copy(at("000006.png"), at("000007_flat.png")),
+            "_000007_flat.png is no map of labels: .* 3 of up to",
+        ),
+        (
+            lambda at: shutil.copy(at("000007_flat.png"), at("000007.png")),
+            "_000007.png has 1 channels",
+        ),
+    ],
+)
+def test_damaged_clevrtex_names_the_file(dummy, tmp_path, damage, message):
+    _, source, _ = dummy("clevrtex")
+    folder = shutil.copytree(source / "clevrtex_camo", tmp_path / "clevrtex_camo")
+    damage(lambda name: folder / "0" / f"CLEVRTEX_camo_{name}")
+    with pytest.raises(ValueError, match=message):
+        prepare(get_spec("clevrtex/camo"), tmp_path / "data", tmp_path)
+
+
+def test_clevrtex_says_what_to_fetch(tmp_path):
+    with pytest.raises(
+        OSError, match="clevrtex_pbg is tens.*unpacked.*--manual_dir=DIR"
+    ):
+        load("clevrtex/pbg", "train", batch_size=1, data_dir=tmp_path)
 
 
 def test_apc(dummy):
