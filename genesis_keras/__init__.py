@@ -18,18 +18,79 @@ pixels, K slots, F features, latents of size D = F:
 `models` puts the steps together, those of GENESIS, MONet-G and Slot Attention too,
 with `models.outputs` as the contract that all else reads; `training`, `evaluation`,
 `metrics`, `visualization` use the models; `convert` reads the weights of the authors'
-release; `export` writes models for servers.
+release; `export` writes models for servers; `commands` are the command lines.
+
+`import genesis_keras` takes no time: TensorFlow and Keras are imported with the first
+name used. As soon as Keras is imported, by whomever, it knows the models, so that
+`keras.models.load_model` reads their files.
 """
 
-from genesis_keras.export.saved_model import write_saved_model
-from genesis_keras.models.base import SceneModel
-from genesis_keras.models.genesis import Genesis
-from genesis_keras.models.genesis_v2 import GenesisV2
-from genesis_keras.models.monet import Monet
-from genesis_keras.models.slot_attention import SlotAttentionModel
-from genesis_keras.training.callbacks import GECO
+import importlib
+from typing import TYPE_CHECKING
+
+import wrapt
+
+if TYPE_CHECKING:
+    from genesis_keras.models.genesis import Genesis
+    from genesis_keras.models.genesis_v2 import GenesisV2
+    from genesis_keras.models.monet import Monet
+    from genesis_keras.models.slot_attention import SlotAttentionModel
+    from genesis_keras.training.callbacks import GECO
 
 __all__ = ["GECO", "Genesis", "GenesisV2", "Monet", "SlotAttentionModel"]
 __version__ = "0.1.0"
 
-SceneModel.write_saved_model = write_saved_model  # what `model.save("export/1")` calls
+_MODULES = {
+    "GECO": "training.callbacks",
+    "Genesis": "models.genesis",
+    "GenesisV2": "models.genesis_v2",
+    "Monet": "models.monet",
+    "SlotAttentionModel": "models.slot_attention",
+}
+"""Public name -> module that defines it."""
+_ROOMS = (
+    "convert",
+    "data",
+    "distributions",
+    "evaluation",
+    "export",
+    "layers",
+    "metrics",
+    "models",
+    "objectives",
+    "training",
+    "visualization",
+)
+
+
+def __getattr__(name):
+    if name in _MODULES:
+        module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
+        globals()[name] = getattr(module, name)
+        return globals()[name]
+    if name in _ROOMS:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *_MODULES, *_ROOMS})
+
+
+def _write_saved_model(model, path, **options):
+    from genesis_keras.export.saved_model import write_saved_model
+
+    return write_saved_model(model, path, **options)
+
+
+@wrapt.when_imported("keras")
+def _register_models(_):
+    """Registers the models' classes with Keras, once it is imported.
+
+    It may be one of our modules that imports Keras, and that module is then half
+    imported. The rooms that the models are made of therefore import Keras before any
+    of their modules begins.
+    """
+    importlib.import_module(f"{__name__}.models.registry")
+    base = importlib.import_module(f"{__name__}.models.base")
+    base.SceneModel.write_saved_model = _write_saved_model

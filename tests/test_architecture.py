@@ -32,6 +32,7 @@ ALLOWED = {
     "export": {"models", "metrics", "data", "storage"},
     "convert": {"models", "metrics", "data", "objectives", "layers", "storage"},
 }
+ALLOWED["commands"] = set(ALLOWED)
 
 
 def room(path):

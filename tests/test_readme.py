@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 from genesis_keras.models.card import card, main
-from genesis_keras.training.config import flags_table, recipes_table
+from genesis_keras.training.flags import flags_table, recipes_table
 
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -17,7 +17,7 @@ class DatasetSpec:
             is for tests alone.
         size: what making it costs, for the notice before the first use.
         citation: where the data set is described.
-        recipe: name of the settings that suit it, a key of `models.presets.RECIPES`.
+        recipe: name of the settings that suit it, a key of `training.recipes.RECIPES`.
         crop: square taken from the source image before it is resized: None
             takes the largest centred one, an integer a centred one of that
             side, and (top, left, height, width) exactly that rectangle.

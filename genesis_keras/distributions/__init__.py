@@ -5,6 +5,8 @@ Distribution objects stay inside functions; only tensors cross layers. `tfd` is
 `import genesis_keras` should take no longer than importing TensorFlow and Keras.
 """
 
+import keras  # noqa: F401  Before all modules here: see genesis_keras/__init__.py.
+
 
 def __getattr__(name):
     if name == "tfd":

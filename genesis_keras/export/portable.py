@@ -1,19 +1,15 @@
 """ONNX and LiteRT files that segment: Keras's exporters over one small model."""
 
-import importlib.util
 import pathlib
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from genesis_keras.export.signatures import MASKS, check_masks
+from genesis_keras.export.options import FORMATS, MASKS, check_packages
+from genesis_keras.export.signatures import check_masks
 from genesis_keras.metrics.segmentation import labels_from_masks
 from genesis_keras.storage import replacing
-
-FORMATS = {"onnx": ".onnx", "litert": ".tflite"}
-"""Formats -> ending of their files."""
-_PACKAGES = {"onnx": ("tf2onnx", "onnx"), "litert": ("ai_edge_litert",)}
 
 
 class FixedSegmenter(keras.Model):
@@ -66,11 +62,7 @@ def write_portable(model, path, format, masks="attention", seed=0, batch_size=No
     path = pathlib.Path(path)
     if path.suffix != FORMATS[format]:
         raise ValueError(f"path must end in {FORMATS[format]!r}; got {str(path)!r}")
-    missing = [p for p in _PACKAGES[format] if importlib.util.find_spec(p) is None]
-    if missing:
-        raise ValueError(
-            f"format={format!r} needs {missing}: pip install 'genesis-keras[portable]'"
-        )
+    check_packages(format)
     shape = [batch_size, model.image_size, model.image_size, 3]
     segmenter = FixedSegmenter(model, masks, seed)
     with replacing(path) as partial:

@@ -14,11 +14,8 @@ import tensorflow as tf
 from genesis_keras.export import checks
 from genesis_keras.export.batches import map_parts, part_size
 from genesis_keras.export.encoded_images import decode_images
+from genesis_keras.export.options import MASKS
 from genesis_keras.metrics.segmentation import labels_from_masks
-
-MASKS = {"attention": "log_masks", "object": "log_object_masks"}
-"""Kinds of masks to segment by -> output of the model."""
-
 
 _OUTPUTS = (
     "components latents log_masks log_object_masks num_slots posterior_mean "

@@ -11,3 +11,5 @@ component_decoder, with autoregressive_prior and conditional_prior. MONet:
 recurrent_attention (of unet) -> component_encoder -> component_decoder. Slot
 Attention: position_embedding and slot_attention.
 """
+
+import keras  # noqa: F401  Before all modules here: see genesis_keras/__init__.py.

@@ -1,1 +1,1 @@
-"""Training runs: settings, optimiser, callbacks, checkpoints, summaries."""
+"""Training runs: settings and recipes, optimiser, callbacks, checkpoints, summaries."""

@@ -5,112 +5,170 @@ import json
 import pathlib
 
 from genesis_keras.data.registry import get_spec
-from genesis_keras.models.presets import RECIPES
-from genesis_keras.models.registry import MODELS, get_model, settings_of
 from genesis_keras.storage import write_json
-from genesis_keras.training.distribution import STRATEGIES
+from genesis_keras.training.recipes import RECIPES
+from genesis_keras.training.validation import checked, setting
 
 CONFIG_FILE = "config.json"
+MODELS = ("genesis_v2", "genesis", "monet", "slot_attention")
+"""Names of the models; `models.registry` has their classes."""
+STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-ON_NAN = ("stop", "skip")
-
-
-def _setting(default, help_text):
-    return dataclasses.field(default=default, metadata={"help": help_text})
+_V2, _MONET, _SLOTS = ("genesis_v2",), ("monet",), ("slot_attention",)
+_GENESIS = ("genesis_v2", "genesis")
+_LIKELIHOOD = ("genesis_v2", "genesis", "monet")
+_SIZES = (32, 64, 128, 256, 512, 1024)
+_MAX_STEPS = 99_999_999  # the names of checkpoints have eight digits
+_MAX_SEED = 2**31 - 1
 
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
     """Everything that decides what a run computes; `resolve` makes one.
 
+    A setting added here becomes a flag, in the topic in which it stands.
+
     Raises:
-        ValueError: A value is out of range, or the data set is not known.
+        ValueError: A value has the wrong type or is out of range, or the data set is
+            not known.
     """
 
-    model: str = _setting("genesis_v2", f"Name of the model: {', '.join(MODELS)}.")
-    dataset: str = _setting("sprites", "Name of the data set, NAME or NAME/CONFIG.")
-    recipe: str = _setting("", "paper or fast; by default what suits the data set.")
-    seed: int = _setting(0, "Seed of weights, draws and data order.")
-    steps: int = _setting(500_000, "Training steps in all, those resumed included.")
-    batch_size: int = _setting(32, "Images in a step, over all devices.")
-    image_size: int = _setting(64, "Side of the images, a power of two >= 32.")
-    num_slots: int = _setting(7, "K, slots in training.")
-    feature_dim: int = _setting(64, "Channels and latent size, a multiple of 8.")
-    kernel: str = _setting("gaussian", "gaussian, laplacian or epanechnikov.")
-    semi_convolution: bool = _setting(True, "Add coordinates to the embeddings.")
-    autoregressive_prior: bool = _setting(True, "Prior of a slot sees earlier slots.")
-    mask_consistency: bool = _setting(False, "Add the mask loss of Eq. 7.")
-    mask_guidance: float = _setting(
-        0.0, "Initial weight of the pull of object masks to attention masks."
+    model: str = setting(
+        "genesis_v2", "Name of the model.", topic="Run", choices=MODELS
     )
-    mask_guidance_steps: int = _setting(1_500, "Steps over which that falls to 0.")
-    hard_masks: bool = _setting(False, "Each pixel in one slot only.")
-    mask_normalization: str = _setting(
-        "stick_breaking", "stick_breaking, or softmax over the selected seeds."
+    dataset: str = setting("sprites", "Name of the data set, NAME or NAME/CONFIG.")
+    recipe: str = setting("", "paper or fast; by default what suits the data set.")
+    seed: int = setting(
+        0, "Seed of weights, draws and data order.", least=0, most=_MAX_SEED
     )
-    pixel_scale: float = _setting(0.7, "sigma_x of the pixel likelihood.")
-    posterior_scale_bias: float = _setting(0.0, "Initial bias of the raw scale.")
-    log_sigma_rate: float = _setting(1.0, "Relative learning rate of log_sigma.")
-    gate_rate: float = _setting(1.0, "Relative learning rate of the embeddings' gate.")
-    initialization: str = _setting(
-        "release", "Of kernels and biases: release or glorot."
+    steps: int = setting(
+        500_000,
+        "Training steps in all, those resumed included.",
+        least=1,
+        most=_MAX_STEPS,
     )
-    filters: int = _setting(64, "Channels of encoder and decoder.")
-    num_iterations: int = _setting(3, "Iterations of the attention.")
-    mask_prior: str = _setting(
-        "softmax", "Normalisation of reconstructed masks: softmax or scope."
+    batch_size: int = setting(32, "Images in a step, over all devices.", least=1)
+    image_size: int = setting(
+        64, "Side of the images, a power of two >= 32.", choices=_SIZES
     )
-    learning_rate: float = _setting(1e-4, "Adam's rate, after the warm-up.")
-    warmup_steps: int = _setting(0, "Steps over which the rate rises from 0.")
-    decay_steps: int = _setting(0, "Steps of cosine decay to 1/50; 0: constant.")
-    halving_steps: int = _setting(0, "Steps in which the rate halves; 0: never.")
-    geco_goal: float = _setting(0.5655, "C, nats per pixel and channel.")
-    geco_step_size: float = _setting(1e-5, "eta at 64x64, per nat; scaled by size.")
-    geco_speedup: float = _setting(10.0, "Factor on eta while the goal is met.")
-    geco_initial_beta: float = _setting(1.0, "beta before the first step.")
-    data_dir: str = _setting("", "Folder of the data; TFDS's default if empty.")
-    manual_dir: str = _setting("", "Folder of source files fetched by hand.")
-    summary_every: int = _setting(100, "Steps between scalar summaries.")
-    picture_every: int = _setting(500, "Steps between pictures and validations.")
-    checkpoint_every: int = _setting(500, "Steps between checkpoints.")
-    jit_compile: str = _setting("auto", "auto (XLA off on CPU, on on GPU), on, off.")
-    strategy: str = _setting(
-        "auto", f"Devices: {', '.join(STRATEGIES)}; see docs/scaling.md."
+    num_slots: int = setting(7, "K, slots in training.", least=1)
+    feature_dim: int = setting(
+        64,
+        "Channels and latent size, a multiple of 8.",
+        topic="Model",
+        of=_V2,
+        least=1,
+        multiple=8,
     )
-    precision: str = _setting("float32", f"Of the model: {', '.join(PRECISIONS)}.")
-    on_nan: str = _setting(
-        "stop", "A loss or gradient that is not finite: stop, or skip the batch."
+    kernel: str = setting(
+        "gaussian",
+        "gaussian, laplacian or epanechnikov.",
+        of=_V2,
+        choices=("gaussian", "laplacian", "epanechnikov"),
+    )
+    semi_convolution: bool = setting(True, "Add coordinates to the embeddings.", of=_V2)
+    autoregressive_prior: bool = setting(
+        True, "Prior of a slot sees earlier slots.", of=_GENESIS
+    )
+    mask_consistency: bool = setting(False, "Add the mask loss of Eq. 7.", of=_V2)
+    mask_guidance: float = setting(
+        0.0,
+        "Initial weight of the pull of object masks to attention masks.",
+        of=_V2,
+        least=0,
+    )
+    mask_guidance_steps: int = setting(
+        1_500, "Steps over which that falls to 0.", of=_V2, least=1
+    )
+    hard_masks: bool = setting(False, "Each pixel in one slot only.", of=_V2)
+    mask_normalization: str = setting(
+        "stick_breaking",
+        "stick_breaking, or softmax over the selected seeds.",
+        of=_V2,
+        choices=("stick_breaking", "softmax"),
+    )
+    pixel_scale: float = setting(
+        0.7, "sigma_x of the pixel likelihood.", of=_LIKELIHOOD, above=0
+    )
+    posterior_scale_bias: float = setting(
+        0.0, "Initial bias of the raw scale.", of=_LIKELIHOOD
+    )
+    log_sigma_rate: float = setting(
+        1.0, "Relative learning rate of log_sigma.", of=_V2, above=0
+    )
+    gate_rate: float = setting(
+        1.0, "Relative learning rate of the embeddings' gate.", of=_V2, above=0
+    )
+    initialization: str = setting(
+        "release",
+        "Of kernels and biases: release or glorot.",
+        of=_LIKELIHOOD,
+        choices=("release", "glorot"),
+    )
+    filters: int = setting(64, "Channels of encoder and decoder.", of=_SLOTS, least=1)
+    num_iterations: int = setting(3, "Iterations of the attention.", of=_SLOTS, least=1)
+    mask_prior: str = setting(
+        "softmax",
+        "Normalisation of reconstructed masks: softmax or scope.",
+        of=_MONET,
+        choices=("softmax", "scope"),
+    )
+    learning_rate: float = setting(
+        1e-4, "Adam's rate, after the warm-up.", topic="Optimiser", above=0
+    )
+    warmup_steps: int = setting(
+        0, "Steps over which the rate rises from 0.", least=0, most=_MAX_STEPS
+    )
+    decay_steps: int = setting(
+        0, "Steps of cosine decay to 1/50; 0: constant.", least=0, most=_MAX_STEPS
+    )
+    halving_steps: int = setting(
+        0, "Steps in which the rate halves; 0: never.", least=0, most=_MAX_STEPS
+    )
+    geco_goal: float = setting(
+        0.5655, "C, nats per pixel and channel.", topic="GECO", of=_LIKELIHOOD
+    )
+    geco_step_size: float = setting(
+        1e-5, "eta at 64x64, per nat; scaled by size.", of=_LIKELIHOOD, above=0
+    )
+    geco_speedup: float = setting(
+        10.0, "Factor on eta while the goal is met.", of=_LIKELIHOOD, above=0
+    )
+    geco_initial_beta: float = setting(
+        1.0, "beta before the first step.", of=_LIKELIHOOD, above=0
+    )
+    data_dir: str = setting(
+        "", "Folder of the data; TFDS's default if empty.", topic="Files"
+    )
+    manual_dir: str = setting("", "Folder of source files fetched by hand.")
+    summary_every: int = setting(100, "Steps between scalar summaries.", least=1)
+    picture_every: int = setting(
+        500, "Steps between pictures and validations.", least=1
+    )
+    checkpoint_every: int = setting(500, "Steps between checkpoints.", least=1)
+    jit_compile: str = setting(
+        "auto",
+        "auto (XLA off on CPU, on on GPU), on, off.",
+        topic="Devices",
+        choices=("auto", "on", "off"),
+    )
+    strategy: str = setting(
+        "auto",
+        f"Devices: {', '.join(STRATEGIES)}; see docs/scaling.md.",
+        choices=STRATEGIES,
+    )
+    precision: str = setting(
+        "float32", f"Of the model: {', '.join(PRECISIONS)}.", choices=PRECISIONS
+    )
+    on_nan: str = setting(
+        "stop",
+        "A loss or gradient that is not finite: stop, or skip the batch.",
+        choices=("stop", "skip"),
     )
 
     def __post_init__(self):
-        get_spec(self.dataset)
-        get_model(self.model)
-        positive = (
-            "steps batch_size image_size num_slots feature_dim learning_rate "
-            "pixel_scale log_sigma_rate gate_rate filters num_iterations "
-            "geco_step_size geco_speedup geco_initial_beta summary_every "
-            "picture_every checkpoint_every"
-        )
-        for name in positive.split():
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive; got {getattr(self, name)}")
-        for name in ("seed", "warmup_steps", "decay_steps", "halving_steps"):
-            if getattr(self, name) < 0:
-                raise ValueError(
-                    f"{name} must not be negative; got {getattr(self, name)}"
-                )
-        choices = {
-            "jit_compile": ("auto", "on", "off"),
-            "strategy": STRATEGIES,
-            "precision": PRECISIONS,
-            "on_nan": ON_NAN,
-        }
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(
-                    f"{name} must be one of {', '.join(allowed)}; "
-                    f"got {getattr(self, name)!r}"
-                )
+        for name, value in check_settings(dataclasses.asdict(self)).items():
+            object.__setattr__(self, name, value)  # in its own type
 
     def save(self, workdir):
         """Writes the settings to `workdir/config.json`."""
@@ -128,13 +186,39 @@ class RunConfig:
         """
         path = pathlib.Path(workdir) / CONFIG_FILE
         try:
-            return cls(**json.loads(path.read_text()))
+            settings = json.loads(path.read_text())
+            if not isinstance(settings, dict):
+                raise ValueError("it is no JSON object")
+            return cls(**check_settings(settings))
         except FileNotFoundError as error:
             raise ValueError(
                 f"workdir={str(workdir)!r} holds no run: it has no {CONFIG_FILE}"
             ) from error
-        except (TypeError, json.JSONDecodeError) as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{str(path)!r} is damaged: {error}") from error
+
+
+def check_settings(settings):
+    """Returns settings in their own types, each within its bounds.
+
+    Args:
+        settings: Dict of any of the settings of a run.
+
+    Raises:
+        ValueError: A name or a data set is not known, or a value is of the wrong type
+            or out of range.
+    """
+    fields = {field.name: field for field in dataclasses.fields(RunConfig)}
+    if unknown := sorted(map(str, settings.keys() - fields.keys())):
+        raise ValueError(f"unknown settings {unknown}")
+    values = {name: checked(fields[name], value) for name, value in settings.items()}
+    if "dataset" in values:
+        get_spec(values["dataset"])
+    if values.get("recipe") and values["recipe"] not in RECIPES:
+        raise ValueError(
+            f"recipe must be one of {sorted(RECIPES)}; got {values['recipe']!r}"
+        )
+    return values
 
 
 def resolve(overrides):
@@ -150,15 +234,11 @@ def resolve(overrides):
         ValueError: An unknown setting, recipe, model or data set, a setting that the
             model does not have, or a value out of range.
     """
-    names = {field.name for field in dataclasses.fields(RunConfig)}
-    if unknown := overrides.keys() - names:
-        raise ValueError(f"unknown settings {sorted(unknown)}")
+    overrides = check_settings(overrides)
     model = overrides.get("model", RunConfig.model)
-    _check_settings(model, overrides)
+    _check_model(model, overrides)
     spec = get_spec(overrides.get("dataset", RunConfig.dataset))
     recipe = overrides.get("recipe") or spec.recipe
-    if recipe not in RECIPES:
-        raise ValueError(f"recipe must be one of {sorted(RECIPES)}; got {recipe!r}")
     return RunConfig(
         **{
             "image_size": spec.image_size,
@@ -174,42 +254,12 @@ def resolve(overrides):
     )
 
 
-def models_with(setting):
+def models_with(name):
     """Returns the names of the models for which a setting of the run means anything."""
-    if setting.startswith("geco_"):
-        return [name for name, model in MODELS.items() if model.has_likelihood]
-    takers = [name for name, model in MODELS.items() if setting in settings_of(model)]
-    return takers or list(MODELS)  # an argument of no model is one of the run
+    field = next(f for f in dataclasses.fields(RunConfig) if f.name == name)
+    return field.metadata["of"] or MODELS
 
 
-def _check_settings(model, names):
-    get_model(model)
+def _check_model(model, names):
     if unused := [name for name in names if model not in models_with(name)]:
         raise ValueError(f"model={model!r} has no setting {', '.join(unused)}")
-
-
-def flags_table():
-    """Returns the README's table of settings, with the values of both recipes."""
-    lines = [
-        "| flag | `fast` on sprites | `paper` | meaning |",
-        "| --- " * 4 + "|",
-    ]
-    fast, paper = resolve({}), resolve({"recipe": "paper"})
-    for field in dataclasses.fields(RunConfig):
-        values = [getattr(config, field.name) for config in (fast, paper)]
-        cells = " | ".join("" if value == "" else str(value) for value in values)
-        models, meaning = models_with(field.name), field.metadata["help"]
-        if len(models) < len(MODELS):
-            meaning += f" Of {', '.join(models)}."
-        lines.append(f"| `--{field.name}` | {cells} | {meaning} |")
-    return "\n".join(lines)
-
-
-def recipes_table():
-    """Returns the README's table of what other models change in both recipes."""
-    lines = ["| model | recipe | settings |", "| --- " * 3 + "|"]
-    for recipe in sorted(RECIPES):
-        for model, settings in RECIPES[recipe].model_settings.items():
-            cells = ", ".join(f"`--{key}={value}`" for key, value in settings.items())
-            lines.append(f"| {model} | `{recipe}` | {cells} |")
-    return "\n".join(lines)

@@ -5,7 +5,7 @@ import os
 
 import tensorflow as tf
 
-STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
+from genesis_keras.training.config import STRATEGIES
 
 
 class WorkerLostError(RuntimeError):

@@ -1,42 +1,54 @@
-"""The settings of a run as command line flags and as files."""
+"""The settings of a run as command line flags, as files and as the README's tables."""
 
 import dataclasses
 import json
 import pathlib
 
-from absl import flags
-
-from genesis_keras.training.config import RunConfig
-
-_DEFINE = {
-    bool: flags.DEFINE_boolean,
-    int: flags.DEFINE_integer,
-    float: flags.DEFINE_float,
-    str: flags.DEFINE_string,
-}
+from genesis_keras.training.config import (
+    MODELS,
+    RunConfig,
+    check_settings,
+    models_with,
+    resolve,
+)
+from genesis_keras.training.recipes import RECIPES
 
 
-def define_settings():
-    """Defines a flag for each setting, and `--config`.
+def define_settings(parser):
+    """Adds a flag for each setting, by topic, and `--config`.
 
-    Returns:
-        Function () -> dict of the settings that the user chose: those of the file,
-        then the flags. It raises ValueError where the file cannot be read.
+    Args:
+        parser: A `CommandParser`.
     """
-    settings = {
-        field.name: _DEFINE[field.type](field.name, None, field.metadata["help"])
-        for field in dataclasses.fields(RunConfig)
-    }
-    file = flags.DEFINE_string(
-        "config", None, "JSON file of settings, such as a search's best.json."
+    defaults = resolve({})
+    for field in dataclasses.fields(RunConfig):
+        if field.metadata["topic"]:
+            parser.topic(
+                field.metadata["topic"], brief=field.metadata["topic"] != "Run"
+            )
+        default, meaning = getattr(defaults, field.name), _meaning(field)
+        if field.type is bool:
+            parser.switch(field.name, meaning, default=None, shown=default)
+        else:
+            parser.flag(field.name, None, meaning, kind=field.type, shown=default)
+        if field.name == "recipe":
+            parser.flag("config", meaning="JSON file of settings, as a search's best.")
+
+
+def chosen_settings(options):
+    """Returns the settings that the user chose: those of the file, then the flags.
+
+    Args:
+        options: What a parser with the flags of `define_settings` returned.
+
+    Raises:
+        ValueError: The file cannot be read, or a value is wrong.
+    """
+    values = {field.name for field in dataclasses.fields(RunConfig)}
+    values = {n: v for n, v in vars(options).items() if n in values and v is not None}
+    return check_settings(
+        {**(read_settings(options.config) if options.config else {}), **values}
     )
-
-    def chosen():
-        values = {name: flag.value for name, flag in settings.items()}
-        values = {name: value for name, value in values.items() if value is not None}
-        return {**(read_settings(file.value) if file.value else {}), **values}
-
-    return chosen
 
 
 def read_settings(path):
@@ -50,8 +62,40 @@ def read_settings(path):
     """
     try:
         settings = json.loads(pathlib.Path(path).read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"config={str(path)!r} cannot be read: {error}") from error
     if not isinstance(settings, dict):
         raise ValueError(f"config={str(path)!r} holds no settings: {settings!r}")
     return settings
+
+
+def _meaning(field):
+    """Returns what a setting means, with the models that have it if not all do."""
+    models, meaning = models_with(field.name), field.metadata["help"]
+    if field.name == "model":
+        meaning = f"Name of the model: {', '.join(MODELS)}."
+    return meaning if models == MODELS else f"{meaning} Of {', '.join(models)}."
+
+
+def flags_table():
+    """Returns the README's table of settings, with the values of both recipes."""
+    lines = [
+        "| flag | `fast` on sprites | `paper` | meaning |",
+        "| --- " * 4 + "|",
+    ]
+    fast, paper = resolve({}), resolve({"recipe": "paper"})
+    for field in dataclasses.fields(RunConfig):
+        values = [getattr(config, field.name) for config in (fast, paper)]
+        cells = " | ".join("" if value == "" else str(value) for value in values)
+        lines.append(f"| `--{field.name}` | {cells} | {_meaning(field)} |")
+    return "\n".join(lines)
+
+
+def recipes_table():
+    """Returns the README's table of what other models change in both recipes."""
+    lines = ["| model | recipe | settings |", "| --- " * 3 + "|"]
+    for recipe in sorted(RECIPES):
+        for model, settings in RECIPES[recipe].model_settings.items():
+            cells = ", ".join(f"`--{key}={value}`" for key, value in settings.items())
+            lines.append(f"| {model} | `{recipe}` | {cells} |")
+    return "\n".join(lines)

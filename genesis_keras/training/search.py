@@ -12,17 +12,10 @@ from tensorboard.plugins.hparams import api as hparams
 from genesis_keras.storage import replacing, write_json
 from genesis_keras.training.callbacks import DivergedError
 from genesis_keras.training.config import models_with, resolve
+from genesis_keras.training.goals import ALGORITHMS, OBJECTIVES
 from genesis_keras.training.preemption import PreemptedError
 from genesis_keras.training.run import train
 
-OBJECTIVES = {
-    "val_ari_fg": ("object_masks/ari_fg", "max"),
-    "val_ari_fg_attention": ("masks/ari_fg", "max"),
-    "val_elbo": ("elbo", "max"),
-    "val_error": ("error_per_value", "min"),
-}
-"""Name of an objective -> the score, and whether it is to be large or small."""
-ALGORITHMS = ("hyperband", "bayesian")
 HYPERBAND_FACTOR = 3
 MAX_EPOCHS = HYPERBAND_FACTOR**2  # the shortest trials take a ninth of the steps
 

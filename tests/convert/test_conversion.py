@@ -49,7 +49,7 @@ def write(tmp_path):
 
 
 def assert_refused(arguments, capsys, *parts):
-    assert main([str(argument) for argument in arguments]) == 2
+    assert main([str(argument) for argument in arguments]) == 1
     message = capsys.readouterr().err
     assert message.startswith("error: ") and message.count("\n") == 1
     for part in parts:

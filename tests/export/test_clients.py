@@ -189,7 +189,7 @@ def test_from_a_work_directory_to_a_picture(served, tmp_path, capsys):
     assert str(out) in capsys.readouterr().out
     config = (tmp_path / "export" / "models.config").read_text()
     assert 'base_path: "/models/genesis"' in config
-    assert main([f"--workdir={tmp_path / 'run'}", f"--out={out}"]) == 2
+    assert main([f"--workdir={tmp_path / 'run'}", f"--out={out}"]) == 1
     assert "there is already something at" in capsys.readouterr().err
 
     client = load_example("segment_rest")
@@ -206,9 +206,9 @@ def test_from_a_work_directory_to_a_picture(served, tmp_path, capsys):
 
 
 def test_command_line_says_what_is_wrong(tmp_path, capsys):
-    assert main([f"--workdir={tmp_path}", f"--out={tmp_path / 'latest'}"]) == 2
+    assert main([f"--workdir={tmp_path}", f"--out={tmp_path / 'latest'}"]) == 1
     assert "out must end in the number of a version" in capsys.readouterr().err
-    assert main([f"--workdir={tmp_path}", f"--out={tmp_path / '1'}"]) == 2
+    assert main([f"--workdir={tmp_path}", f"--out={tmp_path / '1'}"]) == 1
     assert "there is no model file" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 

@@ -10,10 +10,10 @@ import tensorflow as tf
 from genesis_keras import GECO
 from genesis_keras.evaluation.report import markdown_table
 from genesis_keras.evaluation.segmentation import evaluate
-from genesis_keras.models.presets import RECIPES
 from genesis_keras.models.registry import MODELS, settings_of
 from genesis_keras.training.checkpoints import load_model
 from genesis_keras.training.config import resolve
+from genesis_keras.training.recipes import RECIPES
 from genesis_keras.training.run import build_model, train
 
 SMALL = {"genesis_v2": {"feature_dim": 8}, "slot_attention": {"num_iterations": 1}}

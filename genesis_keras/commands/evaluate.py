@@ -1,0 +1,83 @@
+"""`genesis-evaluate`: scores trained runs.
+
+Of one run it prints a table and writes `metrics.json` and pictures to the work
+directory. A model without a run, such as a converted one, needs `--model_file` and
+`--dataset`; the files then go next to it. Of several runs (`--workdir` again and
+again) it writes a report with the paper's tables to `--out`.
+"""
+
+import argparse
+
+from genesis_keras.commands.boundary import (
+    command_name,
+    run_command,
+    start_tensorflow,
+)
+from genesis_keras.commands.parser import CommandParser
+
+
+def main(arguments=None):
+    """Runs the command; returns its exit status.
+
+    Args:
+        arguments: Words of the command line, by default those of the program.
+    """
+    return run_command(_parser(), _evaluate, arguments)
+
+
+def _parser():
+    parser = CommandParser(
+        command_name("evaluate"),
+        "Scores a trained run: a table, metrics.json and pictures in its folder. Of "
+        "several runs it writes a report.",
+    )
+    parser.topic("What to score")
+    parser.flag("workdir", meaning="Folder of a run; several make a report.", many=True)
+    parser.flag("model_file", meaning="A .keras file; by default the run's last.")
+    parser.flag("dataset", meaning="Name of the data; by default that of the run.")
+    parser.flag(
+        "split",
+        ["test"],
+        "Splits, by commas, each NAME or NAME:K; the tables are of the first.",
+        kind=_parse_splits,
+        shown="test",
+    )
+    parser.flag("data_dir", meaning="Folder of the data; by default the run's.")
+    parser.flag("manual_dir", meaning="Folder of source files fetched by hand.")
+    parser.topic("How to score")
+    parser.flag("num_images", 320, "Images to score, of each split.", least=1)
+    parser.flag("batch_size", 32, "Images in a batch.", least=1)
+    parser.flag("num_slots", meaning="K; that of training if unset.", kind=int, least=1)
+    parser.switch("flexible_slots", "Score a flexible number of slots too.")
+    parser.flag("min_mask_pixels", 20.0, "Stop before a mask of fewer pixels.", least=0)
+    parser.flag("seed", 0, "Seed of the draws.", least=0)
+    parser.topic("Generation")
+    parser.switch("fid", "Compute the FID of samples; needs --fid_weights.")
+    parser.flag("fid_weights", meaning="pytorch-fid's weights, or 'download'.")
+    parser.flag(
+        "num_samples",
+        meaning="Samples: 10,000 for the FID, 16 drawn.",
+        kind=int,
+        least=1,
+    )
+    parser.topic("Files")
+    parser.flag("out", meaning="Folder of the report of several runs.")
+    parser.switch("pdf", "Write every figure as PDF too.")
+    return parser
+
+
+def _evaluate(options):
+    options.workdir = options.workdir or []
+    if not options.workdir and not (options.model_file and options.dataset):
+        raise ValueError("pass --workdir, or both --model_file and --dataset")
+    start_tensorflow()
+    from genesis_keras.commands.scoring import run
+
+    run(options)
+
+
+def _parse_splits(text):
+    splits = text.split(",")
+    if not all(splits) or len(set(splits)) < len(splits):
+        raise argparse.ArgumentTypeError(f"must name different splits; got {text!r}")
+    return splits

@@ -1,0 +1,122 @@
+"""What `genesis-evaluate` does with its flags."""
+
+import dataclasses
+import pathlib
+import shlex
+import sys
+
+from genesis_keras.commands.boundary import command_name
+from genesis_keras.evaluation.document import REPORT_FILE, write_report
+from genesis_keras.evaluation.fid_weights import load_fid_network
+from genesis_keras.evaluation.groups import Run, group_runs
+from genesis_keras.evaluation.images import ScoredImages
+from genesis_keras.evaluation.pictures import report_figures, run_figures
+from genesis_keras.evaluation.protocol import FidMeter, Protocol, measure, score_run
+from genesis_keras.evaluation.report import one_line, scores_text
+from genesis_keras.evaluation.segmentation import call_options
+from genesis_keras.storage import write_json
+from genesis_keras.training.checkpoints import load_model
+from genesis_keras.training.collapse import read_watch
+from genesis_keras.training.config import RunConfig
+from genesis_keras.training.run import MODEL_FILE
+from genesis_keras.visualization import save_figures
+
+_NUM_PICTURES, _MAX_SAMPLES = 8, 64
+
+
+def run(options):
+    """Scores one run or several.
+
+    Args:
+        options: The flags of `genesis-evaluate`.
+
+    Raises:
+        ValueError: A flag is wrong, or a run cannot be read.
+        OSError: A file cannot be written.
+    """
+    names = "num_images batch_size num_slots flexible_slots min_mask_pixels seed"
+    protocol = Protocol(
+        splits=tuple(options.split),
+        num_samples=options.num_samples or 10_000,
+        **{name: getattr(options, name) for name in names.split()},
+    )
+    fid = FidMeter(load_fid_network(options.fid_weights)) if options.fid else None
+    if len(options.workdir) > 1 or options.out:
+        report(options, protocol, fid)
+    else:
+        score(options, protocol, fid)
+
+
+def score(options, protocol, fid):
+    """Scores one model, prints tables and writes its files."""
+    folder, model, images = _single(options)
+    # Fails before the scoring.
+    call_options(model, flexible_slots=options.flexible_slots)
+    results = measure(model, images, protocol, fid, images.dataset)
+    print(scores_text(results))
+    write_json(folder / "metrics.json", {"options": vars(options), **results})
+    split, num_slots = protocol.parse(protocol.splits[0])
+    batch = images.first(split, min(_NUM_PICTURES, protocol.num_images))
+    figures = run_figures(model, batch, protocol, num_slots, _pictured(options))
+    save_figures(folder, figures, options.pdf)
+    print(f"metrics in {folder / 'metrics.json'}, picture in {folder / 'panel.png'}")
+
+
+def report(options, protocol, fid):
+    """Scores several runs and writes a report; a run that fails is named in it."""
+    if options.model_file or not options.workdir:
+        raise ValueError("a report is of runs: pass --workdir, without --model_file")
+    runs = [_run(options, pathlib.Path(workdir)) for workdir in options.workdir]
+    for index, run in enumerate(runs):
+        print(f"scoring {run.name} ({index + 1} of {len(runs)}) ...", flush=True)
+        images = _images(options, run.settings)
+        runs[index] = score_run(run, load_model, images, protocol, fid)
+        print(runs[index].error or one_line(runs[index].results), flush=True)
+    split, _ = protocol.parse(protocol.splits[0])
+    figures = report_figures(
+        group_runs(runs),
+        lambda run: load_model(run.model_file),
+        lambda run: _images(options, run.settings).first(split, _NUM_PICTURES),
+        min(_pictured(options), 16),
+        options.seed,
+    )
+    out = pathlib.Path(options.out or "report")
+    command = f"{command_name('evaluate')} {shlex.join(sys.argv[1:])}"
+    write_report(out, runs, protocol, figures, command, options.pdf)
+    print(f"report in {out / REPORT_FILE}")
+
+
+def _run(options, workdir):
+    """Returns the `Run` in a folder, not scored yet."""
+    settings = dataclasses.asdict(RunConfig.load(workdir))
+    settings["dataset"] = options.dataset or settings["dataset"]
+    model_file = str(workdir / MODEL_FILE)
+    return Run(workdir.name, settings, model_file, watch=read_watch(workdir))
+
+
+def _single(options):
+    """Folder of the results, model and its images, from the flags."""
+    settings, model_file = {"dataset": options.dataset}, options.model_file
+    if options.workdir:
+        run = _run(options, pathlib.Path(options.workdir[0]))
+        settings, model_file = run.settings, model_file or run.model_file
+    elif not (options.model_file and options.dataset):
+        raise ValueError("pass --workdir, or both --model_file and --dataset")
+    model = load_model(model_file)
+    folder = options.workdir[0] if options.workdir else pathlib.Path(model_file).parent
+    images = _images(options, {**settings, "image_size": model.image_size})
+    return pathlib.Path(folder), model, images
+
+
+def _images(options, settings):
+    return ScoredImages(
+        settings["dataset"],
+        settings["image_size"],
+        options.batch_size,
+        options.data_dir or settings.get("data_dir"),
+        options.manual_dir or settings.get("manual_dir"),
+    )
+
+
+def _pictured(options):
+    return min(options.num_samples or 16, _MAX_SAMPLES)

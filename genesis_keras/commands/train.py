@@ -1,0 +1,130 @@
+"""`genesis-train`: trains a model, or searches settings in many trials."""
+
+import functools
+import sys
+
+from genesis_keras.commands.boundary import (
+    command_name,
+    run_command,
+    start_tensorflow,
+)
+from genesis_keras.commands.parser import CommandParser
+from genesis_keras.training.config import resolve
+from genesis_keras.training.flags import chosen_settings, define_settings
+from genesis_keras.training.goals import ALGORITHMS, OBJECTIVES
+
+_NUM_VALIDATION_IMAGES = 100
+
+
+def main(arguments=None):
+    """Runs the command; returns its exit status.
+
+    Args:
+        arguments: Words of the command line, by default those of the program.
+    """
+    return run_command(_parser(), _train, arguments)
+
+
+def _parser():
+    parser = CommandParser(
+        command_name("train"),
+        "Trains a model; without flags it learns to segment the embedded sprites. "
+        "Every setting overrides the recipe of the data set.",
+    )
+    define_settings(parser)
+    parser.topic("Folder")
+    parser.flag(
+        "workdir", meaning="Folder of the run; by default runs/MODEL-DATASET-sSEED."
+    )
+    parser.switch("resume", "Continue the run in --workdir.")
+    parser.topic("Search")
+    parser.flag(
+        "tune", 0, "Trials of a search of the settings, in place of one run.", least=0
+    )
+    parser.flag(
+        "tune_objective",
+        "val_ari_fg",
+        "What is best, of the object masks where not said otherwise",
+        choices=tuple(OBJECTIVES),
+    )
+    parser.flag("tune_algorithm", "hyperband", "How it searches", choices=ALGORITHMS)
+    return parser
+
+
+def _train(options):
+    """Resolves the flags into a run and trains it."""
+    chosen = chosen_settings(options)
+    config = resolve(chosen)
+    start_tensorflow()
+    from genesis_keras.training.callbacks import DivergedError
+    from genesis_keras.training.distribution import WorkerLostError
+    from genesis_keras.training.preemption import (
+        RESTART,
+        PreemptedError,
+        exit_on_sigterm,
+    )
+    from genesis_keras.training.run import train
+
+    exit_on_sigterm()
+    dataset = config.dataset.replace("/", "-")
+    workdir = options.workdir or f"runs/{config.model}-{dataset}-s{config.seed}"
+    try:
+        if options.tune:
+            _search(chosen, options, _validation(config))
+            return
+        print(f"training {config.model} on {config.dataset} in {workdir}", flush=True)
+        train(config, workdir, resume=options.resume, validate=_validation(config))
+    except DivergedError as error:
+        raise ValueError(str(error)) from error
+    except (PreemptedError, WorkerLostError) as error:
+        print(f"stopped: {error}", file=sys.stderr, flush=True)
+        return RESTART
+    print(f"done: {command_name('evaluate')} --workdir={workdir}")
+
+
+def _search(chosen, options, score):
+    """Searches settings and says how to train with the best."""
+    try:
+        from genesis_keras.training.search import search
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"--tune needs pip install 'genesis-keras[tune]': {error}"
+        ) from error
+    workdir = options.workdir or "runs/search"
+    table = search(
+        chosen,
+        workdir,
+        score,
+        options.tune,
+        options.tune_objective,
+        options.tune_algorithm,
+    )
+    if table is not None:
+        best = f"{command_name('train')} --config={workdir}/best.json"
+        print(f"\n{table}\n\ndone: {best}")
+
+
+def _validation(config):
+    """Returns the function that scores a model on some validation images."""
+    from genesis_keras.data.pipeline import load
+    from genesis_keras.evaluation.segmentation import evaluate
+
+    names = ("masks/ari_fg", "object_masks/ari_fg", "error_per_value", "kl", "elbo")
+
+    @functools.cache
+    def images():  # read when first needed: a strategy goes before all else
+        return load(
+            config.dataset,
+            "validation",
+            batch_size=config.batch_size,
+            image_size=config.image_size,
+            num_examples=_NUM_VALIDATION_IMAGES,
+            data_dir=config.data_dir or None,
+            manual_dir=config.manual_dir or None,
+        )
+
+    def validate(model):
+        scores = evaluate(model, images())
+        return {name: scores[name] for name in names if name in scores}
+
+    return validate

@@ -1,0 +1,119 @@
+"""Values of settings: of the right type, finite and within their bounds."""
+
+import dataclasses
+import math
+import numbers
+import operator
+
+
+def setting(
+    default,
+    help_text,
+    *,
+    topic=None,
+    of=None,
+    least=None,
+    most=None,
+    above=None,
+    multiple=None,
+    choices=None,
+):
+    """Returns the field of a setting, from which its flag and its checks are made.
+
+    Args:
+        default: The value where no recipe has another.
+        help_text: What it means, one sentence.
+        topic: Title of the group that begins with this setting in `--help`.
+        of: Names of the models that have it; None for all.
+        least: The smallest value.
+        most: The largest value.
+        above: What the value must exceed.
+        multiple: What the value must be a multiple of.
+        choices: The values that are allowed.
+    """
+    bounds = {"least": least, "most": most, "above": above, "multiple": multiple}
+    return dataclasses.field(
+        default=default,
+        metadata={
+            "help": help_text,
+            "topic": topic,
+            "of": of,
+            "choices": choices,
+            "bounds": bounds,
+        },
+    )
+
+
+def checked(field, value):
+    """Returns the value of a setting in its own type.
+
+    Integers are taken for floats. Nothing else is converted: "no" is no boolean, and
+    2.5 and 2.0 are no integers.
+
+    Args:
+        field: The `dataclasses.Field` that `setting` returned.
+        value: What a user gave, from a flag, a JSON file or Python.
+
+    Raises:
+        ValueError: The value has another type, or lies outside its bounds.
+    """
+    value = _CONVERSIONS[field.type](field.name, value)
+    choices = field.metadata["choices"]
+    if choices and value not in choices:
+        names = ", ".join(map(str, choices))
+        raise ValueError(f"{field.name} must be one of {names}; got {value!r}")
+    for kind, bound in field.metadata["bounds"].items():
+        if bound is not None and not _WITHIN[kind](value, bound):
+            raise ValueError(f"{field.name} must {_demand(kind, bound)}; got {value!r}")
+    return value
+
+
+def _boolean(name, value):
+    # Of NumPy's too, whose type is no subclass of bool.
+    if type(value).__name__ not in ("bool", "bool_"):
+        raise ValueError(f"{name} must be true or false; got {value!r}")
+    return bool(value)
+
+
+def _integer(name, value):
+    if type(value).__name__ in ("bool", "bool_"):
+        raise ValueError(f"{name} must be an integer; got {value!r}")
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise ValueError(f"{name} must be an integer; got {value!r}") from None
+
+
+def _float(name, value):
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    try:
+        number = float(value) if is_number else math.nan
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError(f"{name} must be a finite number; got {value!r}")
+    return number
+
+
+def _text(name, value):
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError(f"{name} must be a text; got {value!r}")
+    return value
+
+
+_CONVERSIONS = {bool: _boolean, int: _integer, float: _float, str: _text}
+_WITHIN = {
+    "least": operator.ge,
+    "most": operator.le,
+    "above": operator.gt,
+    "multiple": lambda value, bound: value % bound == 0,
+}
+
+
+def _demand(kind, bound):
+    if (kind, bound) == ("above", 0) or (kind, bound) == ("least", 1):
+        return "be positive"
+    if (kind, bound) == ("least", 0):
+        return "not be negative"
+    words = {"least": "be at least", "most": "be at most", "above": "be above"}
+    return f"{words.get(kind, 'be a multiple of')} {bound}"
