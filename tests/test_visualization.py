@@ -10,14 +10,15 @@ from genesis_keras.visualization import (
     BACKGROUND,
     IGNORED,
     PALETTE,
+    Chart,
     Line,
     colour_labels,
     figures,
     image_grid,
-    join_charts,
     labelled_rows,
-    line_chart,
+    line_charts,
     panels,
+    save_figures,
     save_pdf,
     save_png,
     segmentation_panel,
@@ -231,26 +232,55 @@ def test_bad_rows_are_named():
         labelled_rows([("a", images)], ["a", "b", "c"])
 
 
-def test_chart_draws_its_lines_where_the_values_are():
-    flat = Line("flat", [0, 1, 2], [1.0, 1.0, 1.0])
-    rising = Line("rising", [0, 1, 2], [0.0, float("nan"), 2.0], [0.1, 0.1, 0.1])
-    picture = line_chart("y", [flat, rising], "x").astype(int)
-    assert picture.shape == (330, 440, 3)
-    blue = np.abs(picture - PALETTE[3]).sum(axis=-1) < 60
-    rows = np.nonzero(blue[:, 100:300].any(axis=1))[0]
-    # Half way up the axes, which are 30 from above and 44 from below.
-    assert np.abs(rows - (30 + 0.5 * (330 - 30 - 44))).max() <= 12
-    red = np.abs(picture - PALETTE[0]).sum(axis=-1) < 60
-    assert not red[:, 150:300].any()  # a NaN breaks the line
-    assert red[200:300, 40:70].any()
-    assert join_charts([picture, picture]).shape == (330, 880, 3)
+def test_charts_are_drawn_with_their_lines_bars_and_axes():
+    flat = Line("flat", [1, 10, 100], [1.0, 1.0, 1.0])
+    rising = Line("rising", [1, 10, 100], [0.1, float("nan"), 2.0], [0.1, 0.1, 0.1])
+    left = Chart("error", [flat, rising], "size", log_x=True, log_y=True)
+    right = Chart("K", [rising], "threshold", ticks=[(1, "few"), (100, "many")])
+    figure = line_charts([left, right])
+    first, second = figure.axes
+    assert first.get_title() == "error" and first.get_xlabel() == "size"
+    assert (first.get_xscale(), first.get_yscale()) == ("log", "log")
+    assert (second.get_xscale(), second.get_yscale()) == ("linear", "linear")
+    assert [tick.get_text() for tick in second.get_xticklabels()] == ["few", "many"]
+    drawn = first.containers[1]  # with the bars
+    np.testing.assert_array_equal(drawn.lines[0].get_ydata().astype(float), rising.y)
+    lower, upper = drawn.lines[2][0].get_segments()[-1][:, 1]
+    assert (lower, upper) == pytest.approx((1.9, 2.1))
+    # A line has one colour in all charts.
+    assert drawn.lines[0].get_color() == second.containers[0].lines[0].get_color()
+    assert drawn.lines[0].get_color() != first.containers[0].lines[0].get_color()
+    assert [text.get_text() for text in figure.legends[0].texts] == ["flat", "rising"]
+
+
+def test_almost_flat_lines_look_flat():
+    chart = Chart("y", [Line("a", [0, 1], [1.0, 1.001])], "x")
+    low, high = line_charts([chart]).axes[0].get_ylim()
+    assert high - low == pytest.approx(0.05, rel=0.01)
+    assert (low + high) / 2 == pytest.approx(1.0005)
+
+
+def test_charts_are_files_of_the_same_picture(tmp_path):
+    figure = line_charts([Chart("y", [Line("a", [0, 1], [1.0, 2.0])], "x")])
+    save_figures(tmp_path, {"chart": figure}, pdf=True)
+    with Image.open(tmp_path / "chart.png") as picture:
+        assert picture.size == (480, 360)
+    content = (tmp_path / "chart.pdf").read_bytes()
+    assert content.startswith(b"%PDF")
+    assert b"/Subtype /Image" not in content  # lines, not pixels
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "chart.pdf",
+        "chart.png",
+    ]
 
 
 def test_bad_charts_are_named():
-    with pytest.raises(ValueError, match="no finite value"):
-        line_chart("y", [Line("a", [0], [float("nan")])], "x")
+    with pytest.raises(ValueError, match="charts must not be empty"):
+        line_charts([])
+    with pytest.raises(ValueError, match="chart 'y' has no finite value"):
+        line_charts([Chart("y", [Line("a", [0], [float("nan")])], "x")])
     with pytest.raises(ValueError, match="line 'a' has parts of lengths"):
-        line_chart("y", [Line("a", [0, 1], [1.0])], "x")
+        line_charts([Chart("y", [Line("a", [0, 1], [1.0])], "x")])
 
 
 def test_pdf_has_the_width_of_the_text(tmp_path):

@@ -12,7 +12,7 @@ import tensorflow as tf
 from genesis_keras.evaluation import paper, tables
 from genesis_keras.evaluation.groups import group_runs
 from genesis_keras.storage import replacing, write_json
-from genesis_keras.visualization import Line, join_charts, line_chart, save_figures
+from genesis_keras.visualization import Chart, Line, line_charts, save_figures
 
 REPORT_FILE, JSON_FILE = "report.md", "report.json"
 
@@ -131,7 +131,7 @@ def _charts(groups):
     sweeps = [group for group in groups if group.value("sweep", 0, "average_slots")]
     if sweeps:
         charts["thresholds"] = (
-            join_charts([_sweep_chart(sweeps, *c) for c in _SWEPT]),
+            line_charts([_sweep_chart(sweeps, *c) for c in _SWEPT]),
             "Flexible slots for several stopping thresholds. Means over the seeds; "
             "bars are standard deviations.",
         )
@@ -139,7 +139,7 @@ def _charts(groups):
     curves = [_watch_chart(watched, *chart) for chart in _WATCHED] if watched else []
     if curves := [chart for chart in curves if chart is not None]:
         charts["training"] = (
-            join_charts(curves),
+            line_charts(curves),
             "Slots during training, on eight validation images. Means over the seeds; "
             "bars are standard deviations.",
         )
@@ -180,7 +180,7 @@ def _sweep_chart(groups, title, key):
         for group in groups
     ]
     ticks = [(i, f"{t:g}") for i, t in enumerate(thresholds)]
-    return line_chart(title, lines, "threshold, pixels", ticks)
+    return Chart(title, lines, "threshold, pixels", ticks)
 
 
 def _watch_chart(groups, title, key):
@@ -192,7 +192,7 @@ def _watch_chart(groups, title, key):
         line = _line(_name(group, groups), steps, values)
         if any(map(math.isfinite, line.y)):
             lines.append(line)
-    return line_chart(title, lines, "step") if lines else None
+    return Chart(title, lines, "step") if lines else None
 
 
 def _as_json(runs, groups, protocol, place, command):

@@ -4,7 +4,7 @@ Colour k of the palette always means slot k, in every picture of every run, so t
 panels can be compared. Images are floats in `[0, 1]`, which are clipped, or uint8.
 """
 
-from genesis_keras.visualization.chart import Line, join_charts, line_chart
+from genesis_keras.visualization.chart import Chart, Line, line_charts
 from genesis_keras.visualization.figures import labelled_rows
 from genesis_keras.visualization.files import save_figures, save_pdf, save_png
 from genesis_keras.visualization.palette import (
@@ -19,12 +19,12 @@ __all__ = [
     "BACKGROUND",
     "IGNORED",
     "PALETTE",
+    "Chart",
     "Line",
     "colour_labels",
     "image_grid",
-    "join_charts",
     "labelled_rows",
-    "line_chart",
+    "line_charts",
     "save_figures",
     "save_pdf",
     "save_png",

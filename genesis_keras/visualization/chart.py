@@ -1,19 +1,15 @@
-"""Line charts, drawn without a plotting library."""
+"""Line charts, drawn by Matplotlib."""
 
 import dataclasses
 import math
 
-import numpy as np
-from PIL import Image, ImageDraw, ImageFont
-
 from genesis_keras.visualization.palette import PALETTE
 
-_OVERSAMPLING = 3  # Pillow's lines are not anti-aliased: drawn large, then shrunk
-_MARGINS = (52, 30, 12, 44)  # pixels left, above, right and below the axes
-_GREY, _LIGHT = (90, 90, 90), (225, 225, 225)
-_MAX_TICKS = 6
-# Colours of the palette that can be told apart on white, as those of lines.
-_COLOURS = [tuple(c) for c in PALETTE[[3, 0, 1, 4, 5, 12, 10, 7]].tolist()]
+# Colours of the palette that can be told apart on white, as lines.
+_COLOURS = [
+    f"#{r:02x}{g:02x}{b:02x}" for r, g, b in PALETTE[[3, 0, 1, 4, 5, 12, 10, 7]]
+]
+_PANEL = (3.2, 2.4)  # inches
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,10 +17,10 @@ class Line:
     """One line of a chart.
 
     Attributes:
-        name: What the legend says.
-        x: Places, ascending.
-        y: Values; a NaN leaves a gap.
-        error: Half the length of the bar at each value, or None.
+        name: Its name in the legend.
+        x: Coordinates, ascending.
+        y: Values. A NaN leaves a gap.
+        error: Half the length of the error bar at each value, or None.
     """
 
     name: str
@@ -33,154 +29,116 @@ class Line:
     error: list | None = None
 
 
-def line_chart(title, lines, x_label, ticks=None, width=440, height=330):
-    """Draws lines over a common axis.
+@dataclasses.dataclass(frozen=True)
+class Chart:
+    """One pair of axes with its lines.
+
+    Attributes:
+        title: What y is, with its unit.
+        lines: List of `Line`.
+        x_label: What x is, with its unit.
+        ticks: Optional list of (x, text) that replaces the ticks of the x axis.
+        log_x: Whether the x axis is logarithmic.
+        log_y: Whether the y axis is logarithmic.
+    """
+
+    title: str
+    lines: list
+    x_label: str
+    ticks: list | None = None
+    log_x: bool = False
+    log_y: bool = False
+
+
+def line_charts(charts):
+    """Draws charts side by side, with one legend below them.
 
     Args:
-        title: str, what y is.
-        lines: list of `Line`.
-        x_label: str, what x is.
-        ticks: optional list of (place, text) for the x axis.
-        width: int, pixels.
-        height: int, pixels.
+        charts: List of `Chart`. A line has the same colour in all of them: that of
+            its name.
 
     Returns:
-        uint8 array `[height, width, 3]`.
+        A `matplotlib.figure.Figure`, which `save_figures` writes as PNG and, with
+        vector graphics, as PDF.
 
     Raises:
-        ValueError: on no finite value, or lengths that differ.
+        ValueError: If there is no chart, if a chart has no finite value, or if the
+            parts of a line have different lengths.
     """
-    for line in lines:
+    # Imported here: only those who draw charts wait for it. Without pyplot there is
+    # no global state and no display.
+    from matplotlib.figure import Figure
+
+    if not charts:
+        raise ValueError("charts must not be empty. Received: []")
+    for chart in charts:
+        _check(chart)
+    width, height = _PANEL
+    figure = Figure(figsize=(width * len(charts), height), layout="constrained")
+    names = list(dict.fromkeys(line.name for chart in charts for line in chart.lines))
+    colours = {name: _COLOURS[i % len(_COLOURS)] for i, name in enumerate(names)}
+    handles = {}
+    all_axes = figure.subplots(1, len(charts), squeeze=False)[0]
+    for axes, chart in zip(all_axes, charts, strict=True):
+        for line in chart.lines:
+            handles[line.name] = axes.errorbar(
+                line.x,
+                line.y,
+                yerr=line.error,
+                label=line.name,
+                color=colours[line.name],
+                marker="o",
+                markersize=3,
+                linewidth=1.5,
+                elinewidth=1,
+            )
+        _decorate(axes, chart)
+    if len(names) > 1:
+        figure.legend(
+            [handles[name] for name in names],
+            names,
+            loc="outside lower center",
+            ncols=min(len(names), 2 * len(charts)),
+            fontsize=8,
+            frameon=False,
+        )
+    return figure
+
+
+def _check(chart):
+    for line in chart.lines:
         lengths = {len(line.x), len(line.y), len(line.error or line.y)}
         if len(lengths) > 1:
             raise ValueError(f"line {line.name!r} has parts of lengths {lengths}")
-    # (x, low, high) of every point that is drawn
-    points = [
-        (x, y - e, y + e)
-        for line in lines
-        for x, y, e in zip(
-            line.x, line.y, line.error or [0.0] * len(line.y), strict=True
-        )
-        if math.isfinite(y)
-    ]
-    if not points:
-        raise ValueError(f"chart {title!r} has no finite value to draw")
-    chart = _Axes(points, width, height)
-    chart.frame(title, x_label, ticks)
-    for index, line in enumerate(lines):
-        chart.line(line, _COLOURS[index % len(_COLOURS)])
-    chart.legend([line.name for line in lines])
-    return chart.picture()
+    if not any(math.isfinite(y) for line in chart.lines for y in line.y):
+        raise ValueError(f"chart {chart.title!r} has no finite value to draw")
 
 
-def join_charts(charts):
-    """Puts charts of one height side by side."""
-    return np.concatenate(charts, axis=1)
+def _decorate(axes, chart):
+    axes.set_title(chart.title, fontsize=10)
+    axes.set_xlabel(chart.x_label, fontsize=9)
+    axes.tick_params(labelsize=8)
+    axes.grid(color="0.9")
+    axes.spines[["top", "right"]].set_visible(False)
+    if chart.log_x:
+        axes.set_xscale("log", subs=[])
+        _plain_numbers(axes.xaxis)
+    if chart.log_y:
+        axes.set_yscale("log", subs=[])
+        _plain_numbers(axes.yaxis)
+    else:
+        low, high = axes.get_ylim()
+        # A line that is all but flat must look flat.
+        least = 0.05 * max(abs(low), abs(high))
+        if high - low < least:
+            axes.set_ylim((low + high - least) / 2, (low + high + least) / 2)
+    if chart.ticks is not None:
+        axes.set_xticks(*zip(*chart.ticks, strict=True))
 
 
-def _nice_ticks(low, high):
-    """At most six round numbers that span the interval."""
-    raw = (high - low) / (_MAX_TICKS - 1)
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= raw * 0.999)
-    first = math.floor(low / step + 1e-9) * step
-    count = math.ceil((high - first) / step - 1e-9) + 1
-    return [first + i * step for i in range(count)]
+def _plain_numbers(axis):
+    """Labels a logarithmic axis at 1, 2, 5, 10 and so on: 50, not 5 x 10^1."""
+    from matplotlib.ticker import LogLocator, StrMethodFormatter
 
-
-class _Axes:
-    """A canvas with the transformation from values to pixels."""
-
-    def __init__(self, points, width, height):
-        x, low, high = (np.array(part, float) for part in zip(*points, strict=True))
-        self.x_range = x.min(), x.max() if x.max() > x.min() else x.min() + 1.0
-        # A line that is all but flat is to look flat.
-        spread = max(high.max() - low.min(), 0.05 * max(abs(high.max()), 1.0))
-        self.y_ticks = _nice_ticks(low.min(), low.min() + spread)
-        self.size = width, height
-        scaled = (width * _OVERSAMPLING, height * _OVERSAMPLING)
-        self.image = Image.new("RGB", scaled, "white")
-        self.draw = ImageDraw.Draw(self.image)
-        self.drawn = []  # pixels of the points
-
-    def place(self, x, y):
-        """Pixel of a value."""
-        left, top, right, bottom = _MARGINS
-        low, high = self.x_range
-        across = left + (x - low) / (high - low) * (self.size[0] - left - right)
-        low, high = self.y_ticks[0], self.y_ticks[-1]
-        down = top + (high - y) / (high - low) * (self.size[1] - top - bottom)
-        return across * _OVERSAMPLING, down * _OVERSAMPLING
-
-    def text(self, place, text, size=12, anchor="mm", colour=_GREY):
-        font = ImageFont.load_default(size * _OVERSAMPLING)
-        self.draw.text(place, text, colour, font, anchor)
-
-    def frame(self, title, x_label, ticks):
-        unit = _OVERSAMPLING
-        low, high = self.x_range
-        for value in self.y_ticks:
-            start, end = self.place(low, value), self.place(high, value)
-            self.draw.line([start, end], _LIGHT, unit)
-            self.text((start[0] - 6 * unit, start[1]), f"{value:.4g}", 12, "rm")
-        if ticks is None:
-            ticks = [
-                (v, f"{v:.6g}") for v in _nice_ticks(low, high) if low <= v <= high
-            ]
-        for value, text in ticks:
-            across, down = self.place(value, self.y_ticks[0])
-            self.draw.line([(across, down), (across, down + 4 * unit)], _GREY, unit)
-            self.text((across, down + 13 * unit), text)
-        middle = self.place((low + high) / 2, self.y_ticks[0])
-        self.text((middle[0], middle[1] + 32 * unit), x_label, 13)
-        self.text((middle[0], 14 * unit), title, 15, colour=(0, 0, 0))
-
-    def line(self, line, colour):
-        unit = _OVERSAMPLING
-        errors = line.error or [0.0] * len(line.y)
-        before = None
-        for x, y, error in zip(line.x, line.y, errors, strict=True):
-            if not math.isfinite(y):
-                before = None
-                continue
-            here = self.place(x, y)
-            if before:
-                self.draw.line([before, here], colour, 2 * unit)
-            if error:
-                ends = [self.place(x, y - error), self.place(x, y + error)]
-                self.draw.line(ends, colour, unit)
-            radius = 3 * unit
-            box = [here[0] - radius, here[1] - radius]
-            self.drawn.append(here)
-            self.draw.ellipse([*box, here[0] + radius, here[1] + radius], colour)
-            before = here
-
-    def legend(self, names):
-        """Names in their colours, in the corner where they hide the fewest points."""
-        if len(names) < 2:
-            return
-        unit = _OVERSAMPLING
-        font = ImageFont.load_default(12 * unit)
-        width = max(map(font.getlength, names)) + 14 * unit
-        height = (16 * len(names) + 8) * unit
-        left, top = self.place(self.x_range[0], self.y_ticks[-1])
-        right, bottom = self.place(self.x_range[1], self.y_ticks[0])
-        corners = [
-            (x, y) for x in (right - width, left) for y in (top, bottom - height)
-        ]
-
-        def hidden(corner):
-            x, y = corner
-            return sum(
-                x <= across <= x + width and y <= down <= y + height
-                for across, down in self.drawn
-            )
-
-        x, y = min(corners, key=hidden)
-        self.draw.rectangle([x, y, x + width, y + height], "white", _LIGHT, unit)
-        for row, name in enumerate(names):
-            place = (x + width - 7 * unit, y + (12 + 16 * row) * unit)
-            self.text(place, name, 12, "rm", _COLOURS[row % len(_COLOURS)])
-
-    def picture(self):
-        return np.asarray(self.image.resize(self.size, Image.Resampling.LANCZOS))
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))

@@ -51,21 +51,28 @@ def save_pdf(path, image, width=TEXT_WIDTH):
 
 
 def save_figures(folder, figures, pdf=False):
-    """Writes pictures into a folder.
+    """Writes pictures and charts into a folder.
 
     Args:
         folder: path-like; made if it is not there.
-        figures: dict of name -> uint8 array `[height, width, 3]`.
+        figures: dict of name -> uint8 array `[height, width, 3]`, or a
+            `matplotlib.figure.Figure`, whose PDF has vector graphics.
         pdf: bool, whether each is written as a PDF too.
 
     Raises:
         ValueError: see `save_png`.
         OSError: see `save_png`.
     """
-    for name, picture in figures.items():
-        save_png(pathlib.Path(folder) / f"{name}.png", picture)
-        if pdf:
-            save_pdf(pathlib.Path(folder) / f"{name}.pdf", picture)
+    for name, figure in figures.items():
+        path = pathlib.Path(folder) / name
+        if hasattr(figure, "savefig"):
+            for ending in ["png", "pdf"] if pdf else ["png"]:
+                with replacing(path.with_name(f"{name}.{ending}")) as partial:
+                    figure.savefig(partial, format=ending, dpi=150)
+        else:
+            save_png(path.with_name(f"{name}.png"), figure)
+            if pdf:
+                save_pdf(path.with_name(f"{name}.pdf"), figure)
 
 
 def _check_picture(image):
