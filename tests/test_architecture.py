@@ -31,6 +31,7 @@ ALLOWED = {
     },
     "export": {"models", "metrics", "data", "storage"},
     "convert": {"models", "metrics", "data", "objectives", "layers", "storage"},
+    "reproduce": {"models", "data", "training", "evaluation", "storage"},
 }
 ALLOWED["commands"] = set(ALLOWED)
 

@@ -24,25 +24,20 @@ from genesis_keras.visualization import save_figures
 _NUM_PICTURES, _MAX_SAMPLES = 8, 64
 
 
-def run(options):
+def run(options, command=None):
     """Scores one run or several.
 
     Args:
         options: The flags of `genesis-evaluate`.
+        command: The command line that a report names; by default the program's.
 
     Raises:
         ValueError: A flag is wrong, or a run cannot be read.
         OSError: A file cannot be written.
     """
-    names = "num_images batch_size num_slots flexible_slots min_mask_pixels seed"
-    protocol = Protocol(
-        splits=tuple(options.split),
-        num_samples=options.num_samples or 10_000,
-        **{name: getattr(options, name) for name in names.split()},
-    )
-    fid = FidMeter(load_fid_network(options.fid_weights)) if options.fid else None
+    protocol, fid = _protocol(options)
     if len(options.workdir) > 1 or options.out:
-        report(options, protocol, fid)
+        report(options, protocol, fid, command)
     else:
         score(options, protocol, fid)
 
@@ -62,16 +57,11 @@ def score(options, protocol, fid):
     print(f"metrics in {folder / 'metrics.json'}, picture in {folder / 'panel.png'}")
 
 
-def report(options, protocol, fid):
+def report(options, protocol, fid, command=None):
     """Scores several runs and writes a report; a run that fails is named in it."""
     if options.model_file or not options.workdir:
         raise ValueError("a report is of runs: pass --workdir, without --model_file")
-    runs = [_run(options, pathlib.Path(workdir)) for workdir in options.workdir]
-    for index, run in enumerate(runs):
-        print(f"scoring {run.name} ({index + 1} of {len(runs)}) ...", flush=True)
-        images = _images(options, run.settings)
-        runs[index] = score_run(run, load_model, images, protocol, fid)
-        print(runs[index].error or one_line(runs[index].results), flush=True)
+    runs = score_runs(options, protocol, fid)
     split, _ = protocol.parse(protocol.splits[0])
     figures = report_figures(
         group_runs(runs),
@@ -81,9 +71,40 @@ def report(options, protocol, fid):
         options.seed,
     )
     out = pathlib.Path(options.out or "report")
-    command = f"{command_name('evaluate')} {shlex.join(sys.argv[1:])}"
+    command = command or f"{command_name('evaluate')} {shlex.join(sys.argv[1:])}"
     write_report(out, runs, protocol, figures, command, options.pdf)
     print(f"report in {out / REPORT_FILE}")
+
+
+def score_runs(options, protocol=None, fid=None):
+    """Returns the runs of `--workdir`, each with its results or its error.
+
+    Args:
+        options: The flags of `genesis-evaluate`.
+        protocol: The `Protocol`, by default that of the flags.
+        fid: A `FidMeter`, or None for no FID.
+    """
+    protocol = protocol or _protocol(options)[0]
+    runs = [_run(options, pathlib.Path(workdir)) for workdir in options.workdir]
+    for index, run in enumerate(runs):
+        print(f"scoring {run.name} ({index + 1} of {len(runs)}) ...", flush=True)
+        images = _images(options, run.settings)
+        runs[index] = score_run(run, load_model, images, protocol, fid)
+        print(runs[index].error or one_line(runs[index].results), flush=True)
+    return runs
+
+
+def _protocol(options):
+    """The `Protocol` and, where asked for, the `FidMeter` of the flags."""
+    names = "num_images batch_size num_slots flexible_slots min_mask_pixels seed"
+    protocol = Protocol(
+        splits=tuple(options.split),
+        num_samples=options.num_samples or 10_000,
+        **{name: getattr(options, name) for name in names.split()},
+    )
+    return protocol, (
+        FidMeter(load_fid_network(options.fid_weights)) if options.fid else None
+    )
 
 
 def _run(options, workdir):

@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from genesis_keras.commands import convert, evaluate, export, train
+from genesis_keras.commands import convert, evaluate, export, reproduce, train
 from genesis_keras.commands.parser import CommandParser
 
 PARSERS = {
     module.__name__.rpartition(".")[2]: module._parser
-    for module in (train, evaluate, export, convert)
+    for module in (train, evaluate, export, convert, reproduce)
 }
 
 
@@ -103,8 +103,9 @@ def test_help_fits_a_screen_and_has_every_flag(name):
 def test_help_and_wrong_flags_do_without_tensorflow():
     script = (
         "import sys\n"
-        "from genesis_keras.commands import convert, evaluate, export, train\n"
-        "for module in (train, evaluate, export, convert):\n"
+        "from genesis_keras.commands import convert, evaluate, export, reproduce\n"
+        "from genesis_keras.commands import train\n"
+        "for module in (train, evaluate, export, convert, reproduce):\n"
         "    for words in (['--help'], ['--stepz=1'], ['--batch_size=x']):\n"
         "        try: module.main(words)\n"
         "        except SystemExit: pass\n"

@@ -1,0 +1,1 @@
+"""The paper's tables: which runs they need, what of them is done, and the rest."""

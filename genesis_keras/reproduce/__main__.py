@@ -1,0 +1,8 @@
+"""Door to the command: `python -m genesis_keras.reproduce` is `genesis-reproduce`."""
+
+import sys
+
+from genesis_keras.commands.reproduce import main
+
+if __name__ == "__main__":
+    sys.exit(main())

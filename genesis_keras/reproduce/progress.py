@@ -1,0 +1,109 @@
+"""Runs of a table: what is done, and the doing of the rest."""
+
+import dataclasses
+import json
+import pathlib
+
+import keras
+
+from genesis_keras.training.callbacks import DivergedError
+from genesis_keras.training.checkpoints import CheckpointStore
+from genesis_keras.training.config import CONFIG_FILE
+from genesis_keras.training.run import MODEL_FILE
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        step: Of its newest checkpoint, 0 without one.
+        steps: Of the whole run.
+        is_done: Whether the run has ended and left its model.
+    """
+
+    step: int
+    steps: int
+    is_done: bool
+
+    def __str__(self):
+        if self.is_done:
+            return "done"
+        if self.step:
+            return f"step {self.step:,} of {self.steps:,}"
+        return "to do"
+
+
+def progress_of(run, workdir):
+    """Returns the `Progress` of a run from the files in its folder.
+
+    Args:
+        run: A `PlannedRun`.
+        workdir: The folder of all runs.
+    """
+    folder = pathlib.Path(workdir) / run.name
+    saved = CheckpointStore(folder / "checkpoints").steps()
+    step = saved[-1] if saved else 0
+    # A run that goes on to more steps has the model of the fewer until it ends.
+    reached = step if saved else _planned_steps(folder)
+    is_done = (folder / MODEL_FILE).is_file() and reached >= run.config.steps
+    return Progress(step, run.config.steps, is_done)
+
+
+def do_runs(runs, workdir, train, worker=(1, 1)):
+    """Trains the runs that are not done, one after another.
+
+    A run that diverges, whose folder is in use or holds a run with other settings is
+    named, and the next one begins.
+
+    Args:
+        runs: List of `PlannedRun`.
+        workdir: The folder of all runs.
+        train: Function (config, folder) that trains, or goes on from a checkpoint.
+        worker: (i, n) does every n-th run, from the i-th on.
+
+    Returns:
+        Dict of a run's name -> why it failed.
+
+    Raises:
+        PreemptedError: SIGTERM came; a checkpoint is saved.
+        OSError: The data cannot be had, or a folder cannot be written.
+    """
+    index, count = worker
+    failed = {}
+    mine = runs[index - 1 :: count]
+    for number, run in enumerate(mine, 1):
+        progress = progress_of(run, workdir)
+        print(f"[{number}/{len(mine)}] {run.name}: {progress}", flush=True)
+        if progress.is_done:
+            continue
+        try:
+            train(run.config, pathlib.Path(workdir) / run.name)
+        except (DivergedError, ValueError) as error:
+            failed[run.name] = str(error)
+            print(f"{run.name} failed: {error}", flush=True)
+        keras.backend.clear_session()
+    return failed
+
+
+def list_runs(runs, workdir):
+    """Returns a table of the runs and how far each is, as text.
+
+    Args:
+        runs: List of `PlannedRun`.
+        workdir: The folder of all runs.
+    """
+    width = max(len(run.name) for run in runs)
+    states = [progress_of(run, workdir) for run in runs]
+    lines = [
+        f"{run.name:{width}}  {state}" for run, state in zip(runs, states, strict=True)
+    ]
+    done = sum(state.is_done for state in states)
+    return "\n".join([*lines, f"{done} of {len(runs)} runs are done"])
+
+
+def _planned_steps(folder):
+    try:
+        return json.loads((folder / CONFIG_FILE).read_text())["steps"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
