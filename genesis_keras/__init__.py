@@ -58,6 +58,7 @@ _ROOMS = (
     "metrics",
     "models",
     "objectives",
+    "presets",
     "training",
     "visualization",
 )

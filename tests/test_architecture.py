@@ -18,8 +18,9 @@ ALLOWED = {
     "metrics": set(),
     "data": set(),
     "storage": set(),
+    "presets": {"storage"},
     "visualization": {"storage"},
-    "models": {"layers", "distributions", "objectives"},
+    "models": {"layers", "distributions", "objectives", "presets"},
     "training": {"models", "metrics", "data", "objectives", "visualization", "storage"},
     "evaluation": {
         "models",

@@ -10,11 +10,12 @@ from genesis_keras.layers.random_source import RandomSource
 from genesis_keras.models import replicas
 from genesis_keras.objectives.elbo import weighted_loss
 from genesis_keras.objectives.geco import GecoState
+from genesis_keras.presets.preset_model import PresetModel
 
 _TRAINING, _EVALUATION = 0, 1  # kinds of draws
 
 
-class SceneModel(keras.Model):
+class SceneModel(PresetModel, keras.Model):
     """Base of the models: images in, the contract of `outputs.py` out.
 
     Subclasses implement `call(images, training, num_slots, **draws)`, `fixed_draws`

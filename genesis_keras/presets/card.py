@@ -1,0 +1,151 @@
+"""Presets as text: the model card of one and a table of several."""
+
+_KINDS = {"object_masks": "object masks", "masks": "attention masks"}
+_SCORES = {"ari_fg": "ARI-FG", "msc_fg": "MSC-FG", "ari": "ARI", "msc": "MSC"}
+_FACTS = {
+    "dataset": "data set",
+    "command": "command",
+    "steps": "steps",
+    "seed": "seed",
+    "minutes": "minutes",
+    "hardware": "hardware",
+    "commit": "commit",
+    "parameters": "parameters",
+    "image_size": "side of the images",
+    "num_slots": "K in training",
+    "weights_dtype": "weights stored as",
+    "date": "written on",
+    "licence": "licence",
+}
+_UNKNOWN = "not recorded"
+_COLUMNS = (
+    "preset",
+    "class",
+    "trained on",
+    "size",
+    "K",
+    "parameters",
+    "minutes",
+    "ARI-FG pi",
+    "MSC-FG pi",
+    "ARI-FG m",
+    "MSC-FG m",
+)
+
+
+def model_card(name, metadata):
+    """Returns the model card of a preset, Markdown.
+
+    Args:
+        name: The preset's name.
+        metadata: See `writing.write_preset`.
+    """
+    kind = metadata["class"]
+    licence = str(metadata.get("licence") or "").lower()
+    header = ["---", "library_name: keras", "pipeline_tag: image-segmentation"]
+    header += [f"license: {licence}"] if licence else []
+    parts = [
+        "\n".join([*header, "tags:", "- object-centric-learning", "---"]),
+        f"# {name}",
+        _description(metadata),
+        f'```python\nimport genesis_keras\n\nmodel = genesis_keras.{kind}.from_preset("'
+        f'{name}")\nfound = genesis_keras.segment(model, "picture.png")\n```',
+        "## Training\n\n" + _facts_table(metadata),
+        "## Scores\n\n" + _scores_table(metadata.get("scores") or {}),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def presets_table(presets):
+    """Returns a Markdown table of presets.
+
+    Args:
+        presets: Dict of name -> metadata. Scores are those of the first split, with
+            as many slots as in training: pi are the object masks, m the attention
+            masks.
+    """
+    lines = ["| " + " | ".join(_COLUMNS) + " |", "| --- " * len(_COLUMNS) + "|"]
+    for name, metadata in presets.items():
+        scores = next(iter((metadata.get("scores") or {}).values()), {})
+        scores = scores.get("fixed", {})
+        cells = [
+            f"`{name}`",
+            f"`{metadata['class']}`",
+            f"`{metadata.get('dataset') or _UNKNOWN}`",
+            f"{metadata['image_size']}",
+            f"{metadata['num_slots']}",
+            f"{metadata['parameters']:,}",
+            _text(metadata.get("minutes")),
+            *(
+                _score(scores, f"{kind}/{score}")
+                for kind in _KINDS
+                for score in ("ari_fg", "msc_fg")
+            ),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def trained_on(metadata):
+    """Returns a sentence that says what a preset was trained on.
+
+    Args:
+        metadata: See `writing.write_preset`.
+    """
+    if not metadata.get("dataset"):
+        return "What this model was trained on is not recorded."
+    size = metadata["image_size"]
+    return (
+        f"This model was trained on {metadata['dataset']} ({size}x{size}); on "
+        "pictures unlike those its segments may mean nothing."
+    )
+
+
+def _description(metadata):
+    text = metadata.get("description") or (
+        f"A {metadata['class']} that splits pictures into objects, trained without "
+        "labels by genesis-keras."
+    )
+    return f"{text} {trained_on(metadata)}"
+
+
+def _facts_table(metadata):
+    lines = ["| | |", "| --- | --- |"]
+    for key, title in _FACTS.items():
+        value = metadata.get(key)
+        if key == "parameters":
+            value = f"{value:,}"
+        elif key == "command" and value:
+            value = f"`{value}`"
+        lines.append(f"| {title} | {_text(value)} |")
+    found = ", ".join(f"{k} {v}" for k, v in metadata.get("versions", {}).items())
+    lines.append(f"| versions | {found or _UNKNOWN} |")
+    return "\n".join(lines)
+
+
+def _scores_table(scores):
+    rows = [
+        (split, mode, kind, values)
+        for split, modes in scores.items()
+        for mode, values in modes.items()
+        for kind in _KINDS
+        if f"{kind}/ari_fg" in values
+    ]
+    if not rows:
+        return "None were measured."
+    titles = ["split", "slots", "masks", "images", *_SCORES.values()]
+    lines = ["| " + " | ".join(titles) + " |", "| --- " * len(titles) + "|"]
+    for split, mode, kind, values in rows:
+        numbers = [_score(values, f"{kind}/{score}") for score in _SCORES]
+        images = _text(values.get("num_images"))
+        cells = [split, mode, _KINDS[kind], images, *numbers]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _score(scores, name):
+    return f"{scores[name]:.3f}" if name in scores else "-"
+
+
+def _text(value):
+    return _UNKNOWN if value in (None, "") else str(value)

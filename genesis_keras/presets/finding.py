@@ -1,0 +1,87 @@
+"""From the name of a preset to the folder that holds it."""
+
+import pathlib
+
+from genesis_keras.presets import layout
+
+
+def bundled_names():
+    """Returns the names of the presets that come with the package, sorted."""
+    if not layout.BUNDLED.is_dir():
+        return []
+    return sorted(
+        folder.name for folder in layout.BUNDLED.iterdir() if layout.is_preset(folder)
+    )
+
+
+def find_preset(preset):
+    """Returns the folder of a preset, downloaded where it is on the Hugging Face Hub.
+
+    Args:
+        preset: The name of a bundled preset, the path of a folder, or `hf://USER/NAME`
+            for a repository of the Hugging Face Hub.
+
+    Returns:
+        The folder, a `pathlib.Path`.
+
+    Raises:
+        ValueError: There is no such preset, or `huggingface_hub` is not installed.
+        OSError: It cannot be downloaded.
+    """
+    name = str(preset)
+    if name.startswith(layout.HUB):
+        return _checked(_download(name), preset)
+    if name in (names := bundled_names()):
+        return layout.BUNDLED / name
+    folder = pathlib.Path(name).expanduser()
+    if folder.is_dir():
+        return _checked(folder, preset)
+    raise ValueError(
+        f"preset={name!r} is neither a bundled preset ({', '.join(names) or 'none'}) "
+        "nor a folder; presets of the Hugging Face Hub are hf://USER/NAME"
+    )
+
+
+def _checked(folder, preset):
+    if not layout.is_preset(folder):
+        raise ValueError(
+            f"preset={str(preset)!r} is not a preset: it needs {layout.CONFIG_FILE} "
+            f"and {layout.WEIGHTS_FILE}"
+        )
+    return folder
+
+
+def _download(name):
+    """The local copy of a repository of the hub."""
+    try:
+        import huggingface_hub  # what `keras.saving.load_model` uses
+        from huggingface_hub import errors
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"preset={name!r} needs `pip install 'genesis-keras[hub]'`: {error}"
+        ) from error
+    repository = name.removeprefix(layout.HUB)
+    try:
+        folder = huggingface_hub.snapshot_download(
+            repository,
+            allow_patterns=["*.json", "*.h5", "*.md", f"{layout.EXAMPLES}/*.png"],
+            library_name="genesis-keras",
+        )
+    except errors.HFValidationError as error:
+        raise ValueError(
+            f"preset={name!r} must be hf://USER/NAME: {_first_line(error)}"
+        ) from error
+    except errors.RepositoryNotFoundError as error:
+        raise ValueError(
+            f"preset={name!r}: the Hugging Face Hub has no repository {repository!r}, "
+            "or it is private and you are not logged in (`hf auth login`)"
+        ) from error
+    except (errors.HfHubHTTPError, OSError) as error:  # no network and no copy, too
+        raise OSError(
+            f"preset={name!r} cannot be downloaded: {_first_line(error)}"
+        ) from error
+    return pathlib.Path(folder)
+
+
+def _first_line(error):
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

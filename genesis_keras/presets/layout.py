@@ -1,0 +1,32 @@
+"""The files of a preset."""
+
+import pathlib
+
+CONFIG_FILE = "config.json"
+METADATA_FILE = "metadata.json"
+WEIGHTS_FILE = "model.weights.h5"
+CARD_FILE = "README.md"
+EXAMPLES = "examples"
+"""Folder of pictures to try, PNG files; not all presets have one."""
+BUNDLED = pathlib.Path(__file__).parent / "bundled"
+"""Folder of the presets that come with the package, one folder each."""
+HUB = "hf://"
+
+
+def is_preset(folder):
+    """Returns whether a folder has the files of a preset.
+
+    Args:
+        folder: The folder.
+    """
+    folder = pathlib.Path(folder)
+    return all((folder / name).is_file() for name in (CONFIG_FILE, WEIGHTS_FILE))
+
+
+def example_paths(folder):
+    """Returns the paths of a preset's pictures to try, in order.
+
+    Args:
+        folder: The preset's folder.
+    """
+    return sorted((pathlib.Path(folder) / EXAMPLES).glob("*.png"))

@@ -1,0 +1,111 @@
+"""Reads a preset: its settings, what is known of it, and the model itself."""
+
+import json
+import pathlib
+
+import keras
+
+from genesis_keras.presets import layout
+from genesis_keras.presets.finding import bundled_names, find_preset
+
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, IndexError, RuntimeError)
+_SEED_STATE = "seed_generator_state"
+
+
+def bundled_presets(kind="SceneModel"):
+    """Returns what is known of the bundled presets.
+
+    Args:
+        kind: Name of the class of the models; "SceneModel" stands for all.
+
+    Returns:
+        Dict of name -> metadata, see `writing.write_preset`.
+    """
+    found = {name: read_metadata(name) for name in bundled_names()}
+    return {
+        name: metadata
+        for name, metadata in found.items()
+        if kind in ("SceneModel", metadata.get("class"))
+    }
+
+
+def read_metadata(preset):
+    """Returns what is known of a preset, `{}` where it has no `metadata.json`.
+
+    Args:
+        preset: See `find_preset`.
+
+    Raises:
+        ValueError: There is no such preset, or its file is damaged.
+        OSError: It cannot be downloaded.
+    """
+    path = find_preset(preset) / layout.METADATA_FILE
+    return _read_json(path) if path.exists() else {}
+
+
+def read_preset(preset, base, load_weights=True, **settings):
+    """Returns the model of a preset.
+
+    Args:
+        preset: See `find_preset`.
+        base: The class that the model must be of.
+        load_weights: Whether to load the weights; without them only the settings are
+            the preset's.
+        **settings: Arguments of the model's constructor that replace the preset's.
+
+    Raises:
+        ValueError: There is no such preset, it is of another class, damaged, or its
+            weights do not fit the settings.
+        OSError: It cannot be downloaded.
+    """
+    folder = find_preset(preset)
+    config = _read_json(folder / layout.CONFIG_FILE)
+    model_class = _class_of(config, folder, base)
+    model = model_class.from_config({**config["config"], **settings})
+    if load_weights:
+        _load_weights(model, folder / layout.WEIGHTS_FILE, settings)
+    return model
+
+
+def _class_of(config, folder, base):
+    """The model's class, by its registered name: no other code of a preset runs."""
+    name = config.get("registered_name")
+    model_class = keras.saving.get_registered_object(name) if name else None
+    is_class = isinstance(model_class, type) and isinstance(config.get("config"), dict)
+    if not (is_class and issubclass(model_class, keras.Model)):
+        raise ValueError(
+            f"preset={str(folder)!r} holds no model of this package: the class in "
+            f"{layout.CONFIG_FILE} is {name!r}"
+        )
+    if not issubclass(model_class, base):
+        raise ValueError(
+            f"preset={str(folder)!r} holds a {model_class.__name__}, not a "
+            f"{base.__name__}: call {model_class.__name__}.from_preset"
+        )
+    return model_class
+
+
+def _load_weights(model, path, settings):
+    # Draws follow the model's seed, not the point at which training stopped.
+    states = [v for v in model.variables if v.path.endswith(_SEED_STATE)]
+    values = [state.numpy() for state in states]
+    try:
+        model.load_weights(path)
+    except _DAMAGE as error:
+        because = f" with {settings}" if settings else " or is damaged"
+        first = str(error).strip().splitlines()[0]
+        raise ValueError(
+            f"{str(path)!r} does not fit the model{because}: {first}"
+        ) from error
+    for state, value in zip(states, values, strict=True):
+        state.assign(value)
+
+
+def _read_json(path):
+    try:
+        content = json.loads(pathlib.Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{str(path)!r} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{str(path)!r} must hold a JSON object; got {content!r}")
+    return content
