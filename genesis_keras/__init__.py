@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     from genesis_keras.models.genesis_v2 import GenesisV2
     from genesis_keras.models.monet import Monet
     from genesis_keras.models.slot_attention import SlotAttentionModel
+    from genesis_keras.segmentation.segmenting import segment
     from genesis_keras.training.callbacks import GECO
 
-__all__ = ["GECO", "Genesis", "GenesisV2", "Monet", "SlotAttentionModel"]
+__all__ = ["GECO", "Genesis", "GenesisV2", "Monet", "SlotAttentionModel", "segment"]
 __version__ = "0.1.0"
 
 _MODULES = {
@@ -46,6 +47,7 @@ _MODULES = {
     "GenesisV2": "models.genesis_v2",
     "Monet": "models.monet",
     "SlotAttentionModel": "models.slot_attention",
+    "segment": "segmentation.segmenting",
 }
 """Public name -> module that defines it."""
 _ROOMS = (
@@ -59,6 +61,7 @@ _ROOMS = (
     "models",
     "objectives",
     "presets",
+    "segmentation",
     "training",
     "visualization",
 )

@@ -32,6 +32,8 @@ ALLOWED = {
     },
     "export": {"models", "metrics", "data", "storage"},
     "convert": {"models", "metrics", "data", "objectives", "layers", "storage"},
+    "segmentation": {"data", "presets", "visualization", "storage"},
+    "segment": {"commands", "segmentation"},
     "reproduce": {"models", "data", "training", "evaluation", "storage"},
 }
 ALLOWED["commands"] = set(ALLOWED)

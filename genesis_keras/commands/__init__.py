@@ -1,4 +1,4 @@
-"""Command lines: genesis-train, -evaluate, -export, -convert and -reproduce.
+"""Command lines: genesis-train, -evaluate, -export, -segment and others.
 
 Each module `NAME` has a function `main(arguments=None)` that returns the exit status:
 0, 1 after an error, 2 for a command line that is wrong, and 75 or 130 for a run that

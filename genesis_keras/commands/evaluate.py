@@ -2,7 +2,8 @@
 
 Of one run it prints a table and writes `metrics.json` and pictures to the work
 directory. A model without a run, such as a converted one, needs `--model_file` and
-`--dataset`; the files then go next to it. Of several runs (`--workdir` again and
+`--dataset`; the files then go next to it. Those of a preset go to `evaluated/NAME`. Of
+several runs (`--workdir` again and
 again) it writes a report with the paper's tables to `--out`.
 """
 
@@ -34,6 +35,7 @@ def _parser():
     parser.topic("What to score")
     parser.flag("workdir", meaning="Folder of a run; several make a report.", many=True)
     parser.flag("model_file", meaning="A .keras file; by default the run's last.")
+    parser.flag("preset", meaning="Name, folder or hf:// address of a preset.")
     parser.flag("dataset", meaning="Name of the data; by default that of the run.")
     parser.flag(
         "split",
@@ -68,8 +70,14 @@ def _parser():
 
 def _evaluate(options):
     options.workdir = options.workdir or []
-    if not options.workdir and not (options.model_file and options.dataset):
-        raise ValueError("pass --workdir, or both --model_file and --dataset")
+    if options.preset and (options.workdir or options.model_file or options.out):
+        raise ValueError("--preset goes without --workdir, --model_file and --out")
+    if not (
+        options.workdir or options.preset or (options.model_file and options.dataset)
+    ):
+        raise ValueError(
+            "pass --workdir, or --preset, or both --model_file and --dataset"
+        )
     start_tensorflow()
     from genesis_keras.commands.scoring import run
 

@@ -36,6 +36,7 @@ def _parser():
     parser.topic("Model")
     parser.flag("workdir", meaning="Folder of the run.")
     parser.flag("model_file", meaning="A .keras file, in place of --workdir.")
+    parser.flag("preset", meaning="Name, folder or hf:// address of a preset.")
     parser.topic("What to write")
     parser.flag(
         "out",
@@ -65,11 +66,16 @@ def _export(options):
     start_tensorflow()
     from genesis_keras.export.portable import write_portable
     from genesis_keras.export.saved_model import write_saved_model
+    from genesis_keras.models.base import SceneModel
     from genesis_keras.training.checkpoints import load_model
     from genesis_keras.training.run import MODEL_FILE
 
     out = pathlib.Path(options.out)
-    model = load_model(options.model_file or pathlib.Path(options.workdir) / MODEL_FILE)
+    if options.preset:
+        model = SceneModel.from_preset(options.preset)
+    else:
+        run_file = pathlib.Path(options.workdir or "") / MODEL_FILE
+        model = load_model(options.model_file or run_file)
     title = f"{out}: {type(model).__name__} for {model.image_size}x{model.image_size}"
     if options.format != "saved_model":
         write_portable(
@@ -93,8 +99,9 @@ def _export(options):
 
 def _check(options):
     """Raises ValueError for what can be told before the model is read."""
-    if (options.workdir is None) == (options.model_file is None):
-        raise ValueError("pass either --workdir or --model_file")
+    sources = (options.workdir, options.model_file, options.preset)
+    if sum(source is not None for source in sources) != 1:
+        raise ValueError("pass one of --workdir, --model_file and --preset")
     out = pathlib.Path(options.out)
     if options.format == "saved_model":
         if not out.name.isdecimal():

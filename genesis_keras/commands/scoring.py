@@ -14,6 +14,8 @@ from genesis_keras.evaluation.pictures import report_figures, run_figures
 from genesis_keras.evaluation.protocol import FidMeter, Protocol, measure, score_run
 from genesis_keras.evaluation.report import one_line, scores_text
 from genesis_keras.evaluation.segmentation import call_options
+from genesis_keras.models.base import SceneModel
+from genesis_keras.presets.reading import read_metadata
 from genesis_keras.storage import write_json
 from genesis_keras.training.checkpoints import load_model
 from genesis_keras.training.collapse import read_watch
@@ -115,8 +117,25 @@ def _run(options, workdir):
     return Run(workdir.name, settings, model_file, watch=read_watch(workdir))
 
 
+def _preset(options):
+    """The same as `_single`, of a preset."""
+    metadata = read_metadata(options.preset)
+    dataset = options.dataset or metadata.get("dataset")
+    if not dataset:
+        raise ValueError(
+            f"preset={options.preset!r} does not say what it was trained on: pass "
+            "--dataset"
+        )
+    model = SceneModel.from_preset(options.preset)
+    settings = {"dataset": dataset, "image_size": model.image_size}
+    folder = pathlib.Path("evaluated") / pathlib.PurePath(options.preset).name
+    return folder, model, _images(options, settings)
+
+
 def _single(options):
     """Folder of the results, model and its images, from the flags."""
+    if options.preset:
+        return _preset(options)
     settings, model_file = {"dataset": options.dataset}, options.model_file
     if options.workdir:
         run = _run(options, pathlib.Path(options.workdir[0]))

@@ -3,8 +3,6 @@
 import json
 import pathlib
 
-import keras
-
 from genesis_keras.presets import layout
 from genesis_keras.presets.finding import bundled_names, find_preset
 
@@ -69,6 +67,8 @@ def read_preset(preset, base, load_weights=True, **settings):
 
 def _class_of(config, folder, base):
     """The model's class, by its registered name: no other code of a preset runs."""
+    import keras
+
     name = config.get("registered_name")
     model_class = keras.saving.get_registered_object(name) if name else None
     is_class = isinstance(model_class, type) and isinstance(config.get("config"), dict)

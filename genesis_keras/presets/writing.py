@@ -9,7 +9,6 @@ import platform
 import shutil
 import uuid
 
-import keras
 import numpy as np
 from PIL import Image
 
@@ -52,6 +51,8 @@ def write_preset(model, folder, metadata=None, weights_dtype="float32", examples
     for variable in model.trainable_weights:
         if not np.isfinite(variable.numpy()).all():
             raise ValueError(f"not saved: weight {variable.path} is not finite")
+    import keras
+
     folder = pathlib.Path(folder)
     metadata = {**_facts(model, weights_dtype), **(metadata or {})}
     config = keras.saving.serialize_keras_object(model)

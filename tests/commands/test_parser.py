@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from genesis_keras.commands import convert, evaluate, export, reproduce, train
+from genesis_keras.commands import convert, evaluate, export, reproduce, segment, train
 from genesis_keras.commands.parser import CommandParser
 
 PARSERS = {
     module.__name__.rpartition(".")[2]: module._parser
-    for module in (train, evaluate, export, convert, reproduce)
+    for module in (train, evaluate, export, convert, reproduce, segment)
 }
 
 

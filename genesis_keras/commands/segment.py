@@ -1,0 +1,119 @@
+"""`genesis-segment`: splits one's own pictures into objects."""
+
+import pathlib
+
+from genesis_keras.commands.boundary import run_command, start_tensorflow
+from genesis_keras.commands.parser import CommandParser
+from genesis_keras.presets.card import trained_on
+from genesis_keras.presets.finding import bundled_names, find_preset
+from genesis_keras.presets.reading import read_metadata
+from genesis_keras.segmentation.files import folder_names
+from genesis_keras.segmentation.pictures import find_pictures, read_picture
+
+DEFAULT_PRESET = "genesis_v2_sprites_hard"
+_MASKS = ("object", "attention")
+_MANY = 3  # pictures from which on there is a progress bar
+
+
+def main(arguments=None):
+    """Runs the command; returns its exit status.
+
+    Args:
+        arguments: Words of the command line, by default those of the program.
+    """
+    return run_command(_parser(), _segment, arguments)
+
+
+def _parser():
+    parser = CommandParser(
+        "genesis-segment",
+        "Splits pictures into objects. Writes of each a label map, an overlay, every "
+        "object cut out, and objects.json with areas, boxes and masks.",
+    )
+    parser.word("pictures", "PNG, JPEG or WebP files, or folders of them.", nargs="+")
+    parser.topic("Model")
+    parser.flag(
+        "preset",
+        meaning="Name, folder or hf:// address of a preset; `python -m "
+        "genesis_keras.presets` lists the names.",
+        shown=DEFAULT_PRESET,
+    )
+    parser.topic("Segmentation")
+    parser.flag("num_slots", meaning="K; that of training if unset.", kind=int, least=1)
+    parser.switch(
+        "flexible_slots",
+        "Use only as many slots as the picture needs, where the model can.",
+        default=None,
+        shown=True,
+    )
+    parser.flag("min_mask_pixels", 20.0, "Stop before a mask of fewer pixels.", least=0)
+    parser.flag("masks", "object", "Masks to go by", choices=_MASKS)
+    parser.flag(
+        "background_share",
+        0.4,
+        "Segments with this share of the picture's border are background.",
+        least=0,
+    )
+    parser.flag("seed", 0, "Seed of the draws.", least=0)
+    parser.topic("Files")
+    parser.flag("out", "segmented", "Folder of the results, one folder a picture.")
+    return parser
+
+
+def _segment(options):
+    paths = find_pictures(options.pictures)
+    preset = options.preset or _default_preset()
+    metadata = read_metadata(preset)
+    for path in paths[:1]:  # fails before TensorFlow starts
+        read_picture(path)
+    start_tensorflow()
+    from genesis_keras.models.base import SceneModel
+
+    model = SceneModel.from_preset(preset)
+    print(trained_on(metadata), flush=True)
+    failed = _segment_all(model, paths, preset, options)
+    for message in failed:
+        print(f"not segmented: {message}", flush=True)
+    if len(failed) == len(paths):
+        raise ValueError(f"none of {len(paths)} pictures could be segmented")
+    return 1 if failed else 0
+
+
+def _segment_all(model, paths, preset, options):
+    """Segments pictures; returns a message for each that cannot be read."""
+    import tqdm
+
+    from genesis_keras.segmentation.files import write_segmentation
+    from genesis_keras.segmentation.segmenting import segment
+
+    names = "num_slots flexible_slots min_mask_pixels masks background_share seed"
+    settings = {name: getattr(options, name) for name in names.split()}
+    out, failed = pathlib.Path(options.out), []
+    few = len(paths) < _MANY
+    folders = folder_names(paths)
+    for path, name in zip(tqdm.tqdm(paths, disable=few), folders, strict=True):
+        try:
+            read_picture(path)
+        except ValueError as error:
+            failed.append(str(error))
+            continue
+        found = segment(model, path, **settings)
+        about = {"picture": path.name, "preset": preset, "settings": settings}
+        write_segmentation(out / name, found, about)
+        if few:
+            print(f"{path}: {len(found.objects)} objects in {out / name}", flush=True)
+    if not few:
+        done = len(paths) - len(failed)
+        print(f"{done} of {len(paths)} pictures in {out}", flush=True)
+    return failed
+
+
+def _default_preset():
+    names = bundled_names()
+    if DEFAULT_PRESET not in names:
+        raise ValueError(
+            f"pass --preset: {DEFAULT_PRESET!r} is not among the bundled presets "
+            f"({', '.join(names) or 'none'})"
+        )
+    find_preset(DEFAULT_PRESET)
+    return DEFAULT_PRESET

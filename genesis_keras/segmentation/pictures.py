@@ -1,0 +1,104 @@
+"""Finds and reads pictures."""
+
+import os
+import pathlib
+
+import numpy as np
+from PIL import Image, ImageOps
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+MAX_PIXELS = 100_000_000
+_DAMAGE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+
+
+def find_pictures(names):
+    """Returns the paths of pictures.
+
+    Args:
+        names: Files, and folders whose pictures, and those in folders below, are
+            meant.
+
+    Raises:
+        ValueError: A name is neither, or a folder holds no pictures.
+    """
+    found = []
+    for name in names:
+        path = pathlib.Path(name).expanduser()
+        if path.is_dir():
+            inside = sorted(
+                p
+                for p in path.rglob("*")
+                if p.suffix.lower() in ENDINGS and not p.name.startswith(".")
+            )
+            if not inside:
+                raise ValueError(
+                    f"folder {str(name)!r} has no pictures ({', '.join(ENDINGS)})"
+                )
+            found += inside
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise ValueError(f"there is no picture or folder {str(name)!r}")
+    return list(dict.fromkeys(found))
+
+
+def read_picture(picture):
+    """Returns a picture as uint8 RGB `[H, W, 3]`, upright.
+
+    Args:
+        picture: Path of a PNG, JPEG or WebP file, a PIL image, or an array
+            `[H, W, 3]` or `[H, W]`, uint8 or floats in [0, 1]. What is transparent
+            becomes white.
+
+    Raises:
+        ValueError: It is none of these, damaged or too large.
+    """
+    if isinstance(picture, str | os.PathLike):
+        try:
+            with Image.open(picture) as image:
+                _check_size(image.size)
+                return _to_rgb(ImageOps.exif_transpose(image))
+        except _DAMAGE as error:
+            raise ValueError(
+                f"{str(picture)!r} is no picture that can be read: {error}"
+            ) from error
+    if isinstance(picture, Image.Image):
+        _check_size(picture.size)
+        return _to_rgb(ImageOps.exif_transpose(picture))
+    return _from_array(np.asarray(picture))
+
+
+def _check_size(size):
+    if not 0 < size[0] * size[1] <= MAX_PIXELS:
+        raise ValueError(
+            f"image must have 1 to {MAX_PIXELS:,} pixels; got {size[0]} x {size[1]}"
+        )
+
+
+def _to_rgb(image):
+    if image.mode.startswith("I;16"):  # 16-bit grey; PIL would clip it
+        grey = np.round(np.asarray(image) / 257.0).astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=-1)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return np.array(image.convert("RGB"))
+
+
+def _from_array(image):
+    if image.ndim == 2:
+        image = np.repeat(image[..., None], 3, axis=-1)
+    if image.ndim != 3 or image.shape[-1] != 3:
+        raise ValueError(f"image must have shape [H, W, 3]; got {image.shape}")
+    _check_size(image.shape[1::-1])
+    if image.dtype == np.uint8:
+        return image
+    if not np.issubdtype(image.dtype, np.floating):
+        raise ValueError(f"image must be uint8 or floats in [0, 1]; got {image.dtype}")
+    if not (np.isfinite(image).all() and 0 <= image.min() and image.max() <= 1):
+        raise ValueError(
+            "image must be finite floats in [0, 1]; got "
+            f"{np.nanmin(image):g} to {np.nanmax(image):g}"
+        )
+    return np.round(255.0 * image).astype(np.uint8)

@@ -1,0 +1,139 @@
+"""From a picture of any size to the objects in it."""
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from genesis_keras.data.preprocessing import resize_image
+from genesis_keras.segmentation.pictures import read_picture
+from genesis_keras.segmentation.segmentation import Segmentation
+from genesis_keras.segmentation.segmented_object import SegmentedObject
+
+MASKS = {"object": "log_object_masks", "attention": "log_masks"}
+"""Name of the kind of masks -> output of the model."""
+BACKGROUND_SHARE = 0.4
+"""Share of the picture's border from which on a segment is background."""
+_LONGEST_SIDE = 1024  # pixels; borders between objects are found at this size
+
+
+def segment(
+    model,
+    image,
+    *,
+    num_slots=None,
+    flexible_slots=None,
+    min_mask_pixels=20.0,
+    masks="object",
+    background_share=BACKGROUND_SHARE,
+    seed=0,
+):
+    """Splits a picture into objects.
+
+    The whole picture is resized to the model's size, its masks back to that of the
+    picture. Each pixel belongs to the slot with the largest mask. The model has no
+    notion of a background: the segment with most of the picture's border, and any
+    other with at least `background_share` of it, are taken for it.
+
+    Args:
+        model: A model that returns the output contract.
+        image: Path of a PNG, JPEG or WebP file, a PIL image, or an array `[H, W, 3]`,
+            uint8 or floats in [0, 1].
+        num_slots: K, the most segments there may be; by default that of training.
+        flexible_slots: Whether the picture may use fewer slots; by default where the
+            model can.
+        min_mask_pixels: Threshold of `flexible_slots`, in pixels of the model's size.
+        masks: Masks to go by, "object" or "attention".
+        background_share: See above; above 1 one segment alone is background.
+        seed: Seed of the draws.
+
+    Returns:
+        A `Segmentation`.
+
+    Raises:
+        ValueError: The picture cannot be read, or an argument is wrong.
+
+    Example:
+        >>> found = segment(GenesisV2.from_preset("path/to/preset"), "photo.jpg")
+        >>> [found.box for found in found.objects]
+    """
+    if masks not in MASKS:
+        raise ValueError(f"masks must be one of {', '.join(MASKS)}; got {masks!r}")
+    if not background_share > 0:
+        raise ValueError(f"background_share must be positive; got {background_share}")
+    image = read_picture(image)
+    options = {"num_slots": model.num_slots if num_slots is None else num_slots}
+    if options["num_slots"] < 1:
+        raise ValueError(f"num_slots must be at least 1; got {num_slots}")
+    if model.has_flexible_slots if flexible_slots is None else flexible_slots:
+        if not model.has_flexible_slots:
+            raise ValueError(
+                f"flexible_slots must be False: {type(model).__name__} always uses all "
+                f"its slots; got {flexible_slots!r}"
+            )
+        options |= {"flexible_slots": True, "min_mask_pixels": float(min_mask_pixels)}
+    outputs = run_model(model, image, options, seed)
+    probabilities = np.exp(outputs[MASKS[masks]][0, ..., 0])  # [K, S, S]
+    return _to_segmentation(image, probabilities, outputs, background_share)
+
+
+def run_model(model, image, options, seed=0):
+    """Returns a model's outputs for a picture, as arrays, a batch of one.
+
+    Args:
+        model: The model.
+        image: uint8 `[H, W, 3]`.
+        options: Arguments of its call, among them `num_slots`.
+        seed: Seed of the draws.
+    """
+    resized = resize_image(tf.constant(image), model.image_size)
+    images = tf.cast(resized, "float32")[None] / 255.0  # [1, S, S, 3]
+    draws = model.fixed_draws(1, options["num_slots"], seed=seed)
+    outputs = model(images, **options, **draws)
+    return {name: value.numpy() for name, value in outputs.items()}
+
+
+def _to_segmentation(image, probabilities, outputs, background_share):
+    height, width = image.shape[:2]
+    scale = min(1.0, _LONGEST_SIDE / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    large = np.stack([_resize(mask, size) for mask in probabilities])  # [K, h, w]
+    slots = _resize_labels(large.argmax(axis=0), (width, height))  # [H, W]
+    is_background = background_slots(slots, len(large), background_share)
+    areas = np.bincount(slots.ravel(), minlength=len(large))
+    # Slots that no pixel belongs to are no objects.
+    found = [k for k in np.argsort(-areas, kind="stable") if areas[k]]
+    found = [int(k) for k in found if not is_background[k]]
+    labels, objects = np.zeros(slots.shape, np.uint8), []
+    for label, slot in enumerate(found, start=1):
+        mask = slots == slot
+        labels[mask] = label
+        probability = _resize(large[slot], (width, height))
+        objects.append(SegmentedObject.of(label, slot, mask, probability))
+    return Segmentation(image, labels, tuple(objects), outputs)
+
+
+def background_slots(slots, num_slots, share):
+    """Returns which slots are background, a boolean array `[K]`.
+
+    Args:
+        slots: The slot of each pixel, integers `[H, W]`.
+        num_slots: K.
+        share: Share of the border from which on a slot is background; the one with
+            most of it always is.
+    """
+    border = np.concatenate([slots[0], slots[-1], slots[1:-1, 0], slots[1:-1, -1]])
+    counts = np.bincount(border, minlength=num_slots)
+    return (counts == counts.max()) | (counts >= share * counts.sum())
+
+
+def _resize(mask, size):
+    """Resizes float `[h, w]` to a size (width, height), bilinearly."""
+    if mask.shape == size[::-1]:
+        return mask
+    picture = Image.fromarray(mask.astype(np.float32))
+    return np.asarray(picture.resize(size, Image.Resampling.BILINEAR))
+
+
+def _resize_labels(labels, size):
+    picture = Image.fromarray(labels.astype(np.uint8))
+    return np.asarray(picture.resize(size, Image.Resampling.NEAREST))
