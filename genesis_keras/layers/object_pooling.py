@@ -7,11 +7,13 @@ from genesis_keras.layers.blocks import (
     NORM_EPSILON,
     ConvBlock,
     conv,
+    coordinates,
     dense,
 )
 from genesis_keras.layers.gaussian_statistics import posterior_statistics
 
 _MASS_EPSILON = 1e-5
+_NUM_STATISTICS = 8  # colour, coordinates, their squares, log mass
 
 
 @keras.saving.register_keras_serializable("genesis_keras")
@@ -22,13 +24,22 @@ class ObjectPooling(keras.layers.Layer):
     the features under the mask, LayerNorm, Dense, ReLU, Dense, split into the mean
     and the raw scale, `scale = softplus(raw + 0.5) + 1e-8`.
 
+    Beyond the paper, `pooled_statistics` gives the MLP, beside the pooled features,
+    eight numbers that say most of what an object is: the mean colour, coordinates and
+    squared coordinates under the mask, and the logarithm of the share of the image
+    that it covers. `stop_mask_gradient` lets no gradient of the latents reach the
+    masks, for masks that are learned otherwise (`objectives.mask_responsibility`).
+
     Args:
         feature_dim: F, the size of a latent and of the image features.
+        pooled_statistics: Whether the MLP sees the eight numbers.
+        stop_mask_gradient: Whether the masks are constants to the latents.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
         features: `[B, H, W, F]`.
         masks: Attention masks `[B, K, H, W, 1]`.
+        images: `[B, H, W, 3]`; only needed for `pooled_statistics`.
 
     Returns:
         `posterior_mean` and `posterior_scale`, each `[B, K, F]` float32.
@@ -41,10 +52,18 @@ class ObjectPooling(keras.layers.Layer):
         TensorShape([2, 4, 16])
     """
 
-    def __init__(self, feature_dim, **kwargs):
+    def __init__(
+        self,
+        feature_dim,
+        pooled_statistics=False,
+        stop_mask_gradient=False,
+        **kwargs,
+    ):
         # The masks stay float32 under mixed precision; children cast the features.
         super().__init__(autocast=False, **kwargs)
         self.feature_dim = feature_dim
+        self.pooled_statistics = pooled_statistics
+        self.stop_mask_gradient = stop_mask_gradient
 
     def build(self, input_shape):
         width = 2 * self.feature_dim
@@ -57,15 +76,24 @@ class ObjectPooling(keras.layers.Layer):
             epsilon=NORM_EPSILON, dtype="float32", name="norm"
         )
         self.hidden = dense(
-            width, width, activation="relu", dtype="float32", name="hidden"
+            width,
+            width + _NUM_STATISTICS * self.pooled_statistics,
+            activation="relu",
+            dtype="float32",
+            name="hidden",
         )
         self.posterior = dense(width, width, dtype="float32", name="posterior")
         self.block.build(input_shape)
         self.project.build((*input_shape[:-1], self.feature_dim))
-        for layer in (self.norm, self.hidden, self.posterior):
+        for layer in (self.norm, self.posterior):
             layer.build((None, None, width))
+        self.hidden.build(
+            (None, None, width + _NUM_STATISTICS * self.pooled_statistics)
+        )
 
-    def call(self, features, masks):
+    def call(self, features, masks, images=None):
+        if self.stop_mask_gradient:
+            masks = tf.stop_gradient(masks)
         batch, num_slots = tf.shape(masks)[0], masks.shape[1]
         features = self.project(self.block(features))  # [B, H, W, 2F]
         features = tf.cast(features, "float32")
@@ -74,7 +102,38 @@ class ObjectPooling(keras.layers.Layer):
         masks = tf.reshape(masks, [batch, num_slots, num_pixels])
         mass = tf.reduce_sum(masks, axis=-1, keepdims=True)
         pooled = tf.matmul(masks, features) / (mass + _MASS_EPSILON)  # [B, K, 2F]
-        return posterior_statistics(self.posterior(self.hidden(self.norm(pooled))))
+        pooled = self.norm(pooled)
+        if self.pooled_statistics:
+            pooled = tf.concat([pooled, mask_statistics(images, masks)], axis=-1)
+        return posterior_statistics(self.posterior(self.hidden(pooled)))
 
     def get_config(self):
-        return {**super().get_config(), "feature_dim": self.feature_dim}
+        return {
+            **super().get_config(),
+            "feature_dim": self.feature_dim,
+            "pooled_statistics": self.pooled_statistics,
+            "stop_mask_gradient": self.stop_mask_gradient,
+        }
+
+
+def mask_statistics(images, masks):
+    """Returns what is simple to say of the pixels under each mask, `[B, K, 8]`.
+
+    Args:
+        images: `[B, H, W, 3]`.
+        masks: `[B, K, H * W]`, not negative.
+
+    Returns:
+        Under each mask the mean of red, green, blue, y, x, y^2 and x^2 (coordinates
+        in [-1, 1]), and `log(1e-5 + share of the image)`. The means are 0 where a
+        mask is empty.
+    """
+    height, width = images.shape[1:3]
+    grid = coordinates(height, width)[None]
+    grid = tf.broadcast_to(grid, [*tf.unstack(tf.shape(images)[:3]), 2])
+    values = tf.concat([images, grid, tf.square(grid)], axis=-1)
+    values = tf.reshape(values, [-1, height * width, _NUM_STATISTICS - 1])
+    mass = tf.reduce_sum(masks, axis=-1, keepdims=True)  # [B, K, 1]
+    means = tf.matmul(masks, values) / (mass + _MASS_EPSILON)
+    log_share = tf.math.log(mass / (height * width) + _MASS_EPSILON)
+    return tf.concat([means, log_share], axis=-1)

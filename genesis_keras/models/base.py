@@ -102,8 +102,9 @@ class SceneModel(PresetModel, keras.Model):
         draws = self.draws_of(shard, _TRAINING, step)
         beta = tf.identity(self.geco.beta)  # from before this step's update
         with tf.GradientTape() as tape:
-            outputs = self(replicas.at_least_one(images), training=True, **draws)
-            loss = self.training_loss(outputs, beta)
+            images = replicas.at_least_one(images)
+            outputs = self(images, training=True, **draws)
+            loss = self.training_loss(outputs, beta, images)
             # The optimiser adds the gradients of the replicas up.
             scaled_loss = self.optimizer.scale_loss(loss * shard.share)
         gradients = tape.gradient(scaled_loss, self.trainable_weights)
@@ -147,12 +148,13 @@ class SceneModel(PresetModel, keras.Model):
         self.optimizer.iterations.assign(step + 1)
         return finite
 
-    def training_loss(self, outputs, beta):
+    def training_loss(self, outputs, beta, images):
         """Returns what a training step minimises, a scalar.
 
         Args:
             outputs: The output contract.
             beta: Weight of the KL terms, scalar.
+            images: `[B, H, W, 3]`, the images of the outputs.
         """
         return weighted_loss(outputs, beta)
 
@@ -163,9 +165,10 @@ class SceneModel(PresetModel, keras.Model):
         # As many images as were seen since the metrics were reset.
         index = tf.cast(self.trackers["loss"].count, "int32")
         draws = self.draws_of(shard, _EVALUATION, index)
-        outputs = self(replicas.at_least_one(images), training=False, **draws)
+        images = replicas.at_least_one(images)
+        outputs = self(images, training=False, **draws)
         beta = tf.identity(self.geco.beta)
-        loss = self.training_loss(outputs, beta)
+        loss = self.training_loss(outputs, beta, images)
         return self._track(self._means(outputs, loss, beta, shard), shard)
 
     def predict_step(self, data):

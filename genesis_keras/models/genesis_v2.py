@@ -18,18 +18,20 @@ from genesis_keras.models.generative import GenerativeModel
 from genesis_keras.models.outputs import check_outputs
 from genesis_keras.objectives.elbo import elbo
 from genesis_keras.objectives.mask_consistency import mask_consistency
-from genesis_keras.objectives.mask_guidance import (
-    check_guidance,
-    guidance_weight,
-    mask_guidance,
-)
+from genesis_keras.objectives.mask_objective import MaskObjective
 
 MAX_CHANNELS = 64  # widest convolutions, whatever the feature_dim
+# Arguments of the constructor by what they are for; the base class keeps the others.
+_MASK_TERMS = tuple(MaskObjective.__dataclass_fields__)
+_EMBEDDING = (
+    "appearance_scale coordinate_scale final_appearance_scale final_coordinate_scale "
+    "fade_start fade_steps region_passes gate_rate"
+).split()
+_POOLING = ("pooled_statistics", "stop_mask_gradient")
 _SETTINGS = (
     "feature_dim embedding_dim kernel semi_convolution autoregressive_prior "
-    "mask_consistency mask_guidance mask_guidance_steps hard_masks "
-    "mask_normalization log_sigma_rate gate_rate"
-).split()
+    "hard_masks mask_normalization log_sigma_rate"
+).split() + [*_EMBEDDING, *_POOLING, *_MASK_TERMS]
 
 
 @keras.saving.register_keras_serializable("genesis_keras")
@@ -50,15 +52,18 @@ class GenesisV2(GenerativeModel):
         semi_convolution: Whether coordinates are added to the embeddings.
         autoregressive_prior: Whether the prior sees earlier slots (Eq. 2); False
             gives N(0, 1) for each.
-        mask_consistency: Whether the loss has the term of Eq. 7.
-        mask_guidance: Initial weight of the term of `objectives.mask_guidance`, by
-            which object masks follow attention masks at first; 0 as in the paper.
-        mask_guidance_steps: Training steps over which that weight falls to 0.
+        mask_consistency, mask_consistency_weight, mask_consistency_start,
+        mask_guidance, mask_guidance_steps, mask_guidance_final,
+        mask_responsibility, mask_responsibility_start, mask_responsibility_steps:
+            Terms of the loss, see `objectives.mask_objective.MaskObjective`.
+        appearance_scale, coordinate_scale, final_appearance_scale,
+        final_coordinate_scale, fade_start, fade_steps, region_passes, gate_rate: What
+            is added to the embeddings, see `SemiConvolution`.
+        pooled_statistics, stop_mask_gradient: See `ObjectPooling`.
         hard_masks: Variant of the IC-SBP, see `InstanceColouring`.
         mask_normalization: Variant of the IC-SBP, see `InstanceColouring`.
         pixel_scale: sigma_x of the likelihood.
         log_sigma_rate: See `InstanceColouring`.
-        gate_rate: See `SemiConvolution`.
         posterior_scale_bias: See `GenerativeModel`.
         initialization: See `GenerativeModel`.
         seed: Seed of all draws.
@@ -97,8 +102,23 @@ class GenesisV2(GenerativeModel):
         semi_convolution=True,
         autoregressive_prior=True,
         mask_consistency=False,
+        mask_consistency_weight=1.0,
+        mask_consistency_start=0,
         mask_guidance=0.0,
         mask_guidance_steps=1_500,
+        mask_guidance_final=0.0,
+        mask_responsibility=0.0,
+        mask_responsibility_start=0,
+        mask_responsibility_steps=0,
+        appearance_scale=0.0,
+        coordinate_scale=1.0,
+        final_appearance_scale=0.0,
+        final_coordinate_scale=1.0,
+        fade_start=0,
+        fade_steps=0,
+        region_passes=0,
+        pooled_statistics=False,
+        stop_mask_gradient=False,
         hard_masks=False,
         mask_normalization="stick_breaking",
         pixel_scale=0.7,
@@ -109,6 +129,7 @@ class GenesisV2(GenerativeModel):
         seed=None,
         **kwargs,
     ):
+        arguments = locals()
         super().__init__(
             image_size,
             num_slots,
@@ -123,22 +144,15 @@ class GenesisV2(GenerativeModel):
                 f"feature_dim must be a multiple of {NORM_GROUPS} up to "
                 f"{MAX_CHANNELS}; got {feature_dim}"
             )
-        check_guidance(mask_guidance, mask_guidance_steps)
-        self.feature_dim = feature_dim
-        self.embedding_dim = embedding_dim
-        self.kernel = kernel
-        self.semi_convolution = semi_convolution
-        self.autoregressive_prior = autoregressive_prior
-        self.mask_consistency = mask_consistency
-        self.mask_guidance = mask_guidance
-        self.mask_guidance_steps = mask_guidance_steps
-        self.hard_masks = hard_masks
-        self.mask_normalization = mask_normalization
-        self.log_sigma_rate = log_sigma_rate
-        self.gate_rate = gate_rate
+        for name in _SETTINGS:
+            setattr(self, name, arguments[name])
+        self.mask_objective = MaskObjective(**self._chosen(_MASK_TERMS))
         self._make_layers()
         self.build((None, image_size, image_size, 3))
         self.initialize([self.pooling.posterior])
+
+    def _chosen(self, names):
+        return {name: getattr(self, name) for name in names}
 
     def _make_layers(self):
         policy = self.dtype_policy
@@ -149,7 +163,7 @@ class GenesisV2(GenerativeModel):
         self.embedding_head = SemiConvolution(
             self.embedding_dim,
             use_coordinates=self.semi_convolution,
-            gate_rate=self.gate_rate,
+            **self._chosen(_EMBEDDING),
             dtype=policy,
             name="embedding_head",
         )
@@ -163,7 +177,12 @@ class GenesisV2(GenerativeModel):
             dtype="float32",
             name="instance_colouring",
         )
-        self.pooling = ObjectPooling(self.feature_dim, dtype=policy, name="pooling")
+        self.pooling = ObjectPooling(
+            self.feature_dim,
+            **self._chosen(_POOLING),
+            dtype=policy,
+            name="pooling",
+        )
         self.decoder = BroadcastDecoder(
             self.image_size, (self.feature_dim,) * 4, dtype=policy, name="decoder"
         )
@@ -199,7 +218,7 @@ class GenesisV2(GenerativeModel):
         images = self.check_images(images)
         num_slots = self.check_slots(num_slots, flexible_slots)
         features = self.backbone(images)  # [B, H, W, F]
-        embeddings, _ = self.embed(features)  # [B, H, W, 8]
+        embeddings, _ = self.embed(features, images)  # [B, H, W, 8]
         if seed_scores is None:
             seed_scores = self.random.uniform(tf.shape(images)[:3])
         slots = self.instance_colouring(
@@ -209,7 +228,7 @@ class GenesisV2(GenerativeModel):
             min_mask_pixels=min_mask_pixels,
             seed_scores=seed_scores,
         )  # masks [B, K, H, W, 1]
-        mean, scale = self.pooling(features, slots["masks"])  # [B, K, F]
+        mean, scale = self.pooling(features, slots["masks"], images)  # [B, K, F]
         latents = mean + scale * self.draw_noise(noise, tf.shape(mean)[0], num_slots)
         decoded = self.decode(latents, slots["num_slots"])
         prior_mean, prior_scale = self._prior_statistics(latents)
@@ -237,9 +256,12 @@ class GenesisV2(GenerativeModel):
             }
         )
 
-    def embed(self, features):
-        """Features `[B, H, W, F]` -> embeddings `[B, H, W, 8]` and delta."""
-        return self.embedding_head(self.segmentation_head(features))
+    def embed(self, features, images=None):
+        """Features `[B, H, W, F]` -> embeddings `[B, H, W, 8]` and delta.
+
+        The images are only needed with `appearance_scale`.
+        """
+        return self.embedding_head(self.segmentation_head(features), images)
 
     def decode(self, latents, num_slots=None):
         """Decodes object latents into a scene; edit them to edit the scene.
@@ -273,15 +295,20 @@ class GenesisV2(GenerativeModel):
             return mask_consistency(log_masks, log_object_masks)
         return tf.zeros_like(log_masks[:, 0, 0, 0, 0])
 
-    def training_loss(self, outputs, beta):
-        loss = super().training_loss(outputs, beta)
-        if not self.mask_guidance:
-            return loss
-        weight = guidance_weight(
-            self.optimizer.iterations, self.mask_guidance, self.mask_guidance_steps
-        )
-        guidance = mask_guidance(outputs["log_masks"], outputs["log_object_masks"])
-        return loss + weight * tf.reduce_mean(guidance)
+    def train_step(self, data):
+        """One step, see `SceneModel`; the embeddings fade by the step first."""
+        self.embedding_head.set_step(self.optimizer.iterations)
+        return super().train_step(data)
+
+    def training_loss(self, outputs, beta, images):
+        """Returns what a training step minimises (`MaskObjective`), a scalar."""
+        step = self.optimizer.iterations
+        if self.mask_consistency:
+            weight = self.mask_objective.consistency_weight(step)
+            outputs = {**outputs, "kl_masks": weight * outputs["kl_masks"]}
+        return super().training_loss(
+            outputs, beta, images
+        ) + self.mask_objective.extra_loss(images, outputs, step, self.pixel_scale)
 
     def fixed_draws(self, num_images, num_slots=None, seed=0):
         """Returns the random arguments of a call, the same for the same seed.
@@ -324,5 +351,5 @@ class GenesisV2(GenerativeModel):
     def get_config(self):
         return {
             **super().get_config(),
-            **{name: getattr(self, name) for name in _SETTINGS},
+            **self._chosen(_SETTINGS),
         }

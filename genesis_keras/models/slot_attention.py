@@ -226,7 +226,7 @@ class SlotAttentionModel(SceneModel):
             "reconstruction": mixture_mean(log_object_masks, components),
         }
 
-    def training_loss(self, outputs, beta):
+    def training_loss(self, outputs, beta, images):
         """Returns the mean squared error over images, pixels and channels."""
         values = self.image_size**2 * 3
         return tf.reduce_mean(outputs["reconstruction_error"]) / values

@@ -70,7 +70,40 @@ class RunConfig:
     autoregressive_prior: bool = setting(
         True, "Prior of a slot sees earlier slots.", of=_GENESIS
     )
+    appearance_scale: float = setting(
+        0.0, "Factor on appearance in the embeddings; 0: none.", of=_V2, least=0
+    )
+    coordinate_scale: float = setting(
+        1.0, "Factor on coordinates in the embeddings.", of=_V2, least=0
+    )
+    final_appearance_scale: float = setting(
+        0.0, "Factor on appearance after the fade.", of=_V2, least=0
+    )
+    final_coordinate_scale: float = setting(
+        1.0, "Factor on coordinates after the fade.", of=_V2, least=0
+    )
+    fade_start: int = setting(
+        0, "Step at which both factors begin to change.", of=_V2, least=0
+    )
+    fade_steps: int = setting(
+        0, "Steps over which they change; 0: never.", of=_V2, least=0
+    )
+    region_passes: int = setting(
+        0, "Passes of edge-aware smoothing of both.", of=_V2, least=0
+    )
+    pooled_statistics: bool = setting(
+        False, "Latents see mean colour, position and size of their mask.", of=_V2
+    )
+    stop_mask_gradient: bool = setting(
+        False, "No gradient of the latents reaches the attention masks.", of=_V2
+    )
     mask_consistency: bool = setting(False, "Add the mask loss of Eq. 7.", of=_V2)
+    mask_consistency_weight: float = setting(
+        1.0, "Weight of that loss, times beta.", of=_V2, least=0
+    )
+    mask_consistency_start: int = setting(
+        0, "First step of that loss.", of=_V2, least=0
+    )
     mask_guidance: float = setting(
         0.0,
         "Initial weight of the pull of object masks to attention masks.",
@@ -78,7 +111,22 @@ class RunConfig:
         least=0,
     )
     mask_guidance_steps: int = setting(
-        1_500, "Steps over which that falls to 0.", of=_V2, least=1
+        1_500, "Steps over which that weight changes.", of=_V2, least=1
+    )
+    mask_guidance_final: float = setting(
+        0.0, "That weight from then on.", of=_V2, least=0
+    )
+    mask_responsibility: float = setting(
+        0.0,
+        "Final weight of the pull of attention masks to responsibilities.",
+        of=_V2,
+        least=0,
+    )
+    mask_responsibility_start: int = setting(
+        0, "First step of that pull.", of=_V2, least=0
+    )
+    mask_responsibility_steps: int = setting(
+        0, "Steps over which its weight rises from 0.", of=_V2, least=0
     )
     hard_masks: bool = setting(False, "Each pixel in one slot only.", of=_V2)
     mask_normalization: str = setting(

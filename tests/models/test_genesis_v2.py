@@ -312,7 +312,7 @@ def test_guidance_counts_in_training_until_its_last_step(make_model, images):
         model.optimizer.iterations.assign(step)
         expected = plain + weight * tf.reduce_mean(guidance)
         np.testing.assert_allclose(
-            model.training_loss(outputs, 1.0), expected, rtol=1e-6
+            model.training_loss(outputs, 1.0, images), expected, rtol=1e-6
         )
     assert float(tf.reduce_mean(guidance)) > 0
 
@@ -321,3 +321,61 @@ def test_guidance_counts_in_training_until_its_last_step(make_model, images):
 def test_bad_guidance_is_refused(make_model, name):
     with pytest.raises(ValueError, match=f"{name} must .*; got -1"):
         make_model(**{name: -1})
+
+
+BEYOND_THE_PAPER = {
+    "appearance_scale": 3.0,
+    "region_passes": 2,
+    "fade_start": 1,
+    "fade_steps": 2,
+    "pooled_statistics": True,
+    "stop_mask_gradient": True,
+    "mask_consistency": True,
+    "mask_guidance": 1.0,
+    "mask_guidance_final": 0.5,
+    "mask_responsibility": 0.3,
+}
+
+
+def test_options_beyond_the_paper_train_and_are_saved(make_model, images, tmp_path):
+    model = make_model(**BEYOND_THE_PAPER)
+    model.compile(keras.optimizers.Adam(1e-3))
+    model.fit(images, batch_size=2, epochs=1, verbose=0)  # two steps
+    assert float(model.embedding_head.fade_step) == 1.0
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.get_config() == model.get_config()
+    draws = model.fixed_draws(4)
+    assert_same(
+        values(model(images, **draws)), values(loaded(images, **draws)), rtol=1e-6
+    )
+
+
+def test_stopped_gradients_leave_embeddings_to_responsibilities(make_model, images):
+    settings = {"appearance_scale": 3.0, "stop_mask_gradient": True}
+    for responsibility in (0.0, 1.0):
+        model = make_model(mask_responsibility=responsibility, **settings)
+        model.compile(keras.optimizers.Adam(1e-3))
+        with tf.GradientTape() as tape:
+            loss = model.training_loss(model(images), 1.0, images)
+        gradient = tape.gradient(loss, model.embedding_head.scaled_gate)
+        reached = gradient is not None and abs(float(gradient)) > 1e-3
+        assert reached == bool(responsibility)
+
+
+def test_consistency_has_its_own_weight_and_first_step(make_model, images):
+    model = make_model(
+        mask_consistency=True, mask_consistency_weight=0.25, mask_consistency_start=3
+    )
+    model.compile(keras.optimizers.Adam(1e-3))
+    outputs = model(images)
+    without = weighted_loss({**outputs, "kl_masks": tf.zeros([4])}, 2.0)
+    term = tf.reduce_mean(outputs["kl_masks"])
+    for step, weight in [(2, 0.0), (3, 0.25), (9, 0.25)]:
+        model.optimizer.iterations.assign(step)
+        np.testing.assert_allclose(
+            model.training_loss(outputs, 2.0, images),
+            without + 2.0 * weight * term,
+            rtol=1e-6,
+        )
+    assert float(term) > 0

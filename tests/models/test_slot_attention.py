@@ -102,7 +102,7 @@ def test_graph_equals_eager(model, images):
 
 def test_every_weight_gets_a_finite_gradient(model, images):
     with tf.GradientTape() as tape:
-        loss = model.training_loss(model(images, training=True), 1.0)
+        loss = model.training_loss(model(images, training=True), 1.0, images)
     weights = model.trainable_weights
     for weight, gradient in zip(weights, tape.gradient(loss, weights), strict=True):
         assert np.isfinite(gradient).all(), weight.path
@@ -144,7 +144,9 @@ def test_gradients_are_the_same_under_xla(model, images):
 
     def gradients():
         with tf.GradientTape() as tape:
-            loss = model.training_loss(model(images, training=True, **draws), 1.0)
+            loss = model.training_loss(
+                model(images, training=True, **draws), 1.0, images
+            )
         return loss, tape.gradient(loss, [w.value for w in model.trainable_weights])
 
     plain, compiled = (

@@ -5,7 +5,12 @@ import tensorflow as tf
 from genesis_keras.objectives.elbo import elbo, weighted_loss
 from genesis_keras.objectives.geco import GecoSettings, GecoState, geco_update
 from genesis_keras.objectives.mask_consistency import mask_consistency
-from genesis_keras.objectives.mask_guidance import guidance_weight, mask_guidance
+from genesis_keras.objectives.mask_guidance import mask_guidance
+from genesis_keras.objectives.mask_objective import MaskObjective
+from genesis_keras.objectives.mask_responsibility import (
+    log_responsibilities,
+    mask_responsibility,
+)
 
 
 def outputs():
@@ -131,8 +136,67 @@ def test_mask_guidance_by_hand_stops_gradients_through_attention_masks():
     assert gradients[1][0, 0, 0, 0, 0] > 0 > gradients[1][0, 1, 0, 0, 0]
 
 
-@pytest.mark.parametrize(("step", "weight"), [(0, 0.4), (5, 0.2), (10, 0), (99, 0)])
-def test_guidance_falls_linearly_and_stays_at_zero(step, weight):
-    np.testing.assert_allclose(
-        guidance_weight(tf.constant(step), 0.4, 10), weight, atol=1e-7
+def scene():
+    """One pixel, two slots: the second is less likely a priori, and nearer."""
+    return tf.fill([1, 1, 1, 3], 0.5), {
+        "log_masks": tf.math.log(tf.constant([0.6, 0.4], shape=[1, 2, 1, 1, 1])),
+        "log_object_masks": tf.math.log(tf.constant([0.8, 0.2], shape=[1, 2, 1, 1, 1])),
+        "components": tf.constant([0.2] * 3 + [0.4] * 3, shape=[1, 2, 1, 1, 3]),
+    }
+
+
+def test_responsibilities_by_hand():
+    images, outputs = scene()
+    joint = np.array([0.8 * np.exp(-1.5 * 0.09 / 0.04), 0.2 * np.exp(-1.5 * 0.25)])
+    by_hand = joint / joint.sum()
+    found = log_responsibilities(
+        images, outputs["log_object_masks"], outputs["components"], 0.2
     )
+    np.testing.assert_allclose(np.exp(found).ravel(), by_hand, rtol=1e-5)
+    entropy = -np.sum(by_hand * np.log([0.6, 0.4]))
+    np.testing.assert_allclose(
+        mask_responsibility(images, outputs, 0.2), [entropy], rtol=1e-3
+    )
+
+
+def test_responsibilities_move_attention_masks_alone():
+    images, outputs = scene()
+    with tf.GradientTape() as tape:
+        tape.watch(outputs)
+        loss = mask_responsibility(images, outputs, 0.2)
+    gradients = tape.gradient(loss, outputs)
+    assert gradients["components"] is None and gradients["log_object_masks"] is None
+    assert np.all(gradients["log_masks"] < 0)
+
+
+def test_a_slot_not_used_costs_something_finite():
+    images, outputs = scene()
+    outputs["log_masks"] = tf.constant([0.0, -1e10], shape=[1, 2, 1, 1, 1])
+    assert np.isfinite(mask_responsibility(images, outputs, 0.2)).all()
+
+
+@pytest.mark.parametrize(
+    ("step", "guidance", "responsibility"),
+    [(0, 0.4, 0.0), (5, 0.3, 0.0), (10, 0.2, 0.0), (15, 0.2, 0.25), (99, 0.2, 0.5)],
+)
+def test_terms_follow_their_schedules(step, guidance, responsibility):
+    objective = MaskObjective(
+        mask_guidance=0.4,
+        mask_guidance_steps=10,
+        mask_guidance_final=0.2,
+        mask_responsibility=0.5,
+        mask_responsibility_start=10,
+        mask_responsibility_steps=10,
+    )
+    images, outputs = scene()
+    expected = guidance * mask_guidance(
+        outputs["log_masks"], outputs["log_object_masks"]
+    ) + responsibility * mask_responsibility(images, outputs, 0.2)
+    found = objective.extra_loss(images, outputs, tf.constant(step), 0.2)
+    np.testing.assert_allclose(found, expected[0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["mask_responsibility", "mask_consistency_start"])
+def test_negative_mask_settings_are_named(name):
+    with pytest.raises(ValueError, match=f"{name} must not be negative; got -1"):
+        MaskObjective(**{name: -1})

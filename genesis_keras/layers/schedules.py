@@ -1,0 +1,23 @@
+"""How a setting changes over training: one ramp, for losses and factors alike."""
+
+import tensorflow as tf
+
+
+def linear_ramp(step, start_value, end_value, first_step, num_steps):
+    """Returns a value that goes linearly from one to another, then stays.
+
+    Args:
+        step: Training steps taken before, an integer tensor.
+        start_value: Value up to `first_step`.
+        end_value: Value from `first_step + num_steps` on.
+        first_step: Step at which the change begins.
+        num_steps: Steps that the change takes; with 0 it is a jump.
+
+    Returns:
+        A float32 scalar tensor.
+    """
+    elapsed = tf.cast(step, "float32") - float(first_step)
+    if num_steps == 0:
+        return tf.where(elapsed >= 0, float(end_value), float(start_value))
+    share = tf.clip_by_value(elapsed / num_steps, 0.0, 1.0)
+    return start_value + share * (end_value - start_value)

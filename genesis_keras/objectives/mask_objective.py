@@ -1,0 +1,98 @@
+"""What the loss says of masks beside the ELBO: three terms and their schedules."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from genesis_keras.layers.schedules import linear_ramp
+from genesis_keras.objectives.mask_guidance import mask_guidance
+from genesis_keras.objectives.mask_responsibility import mask_responsibility
+
+
+@dataclasses.dataclass(frozen=True)
+class MaskObjective:
+    """Weights of the mask terms of GENESIS-V2 over the training steps.
+
+    The loss of a step, with m the attention masks, pi the object masks and r the
+    responsibilities of the slots for the pixels:
+
+    `error + beta * (KL + w_c * KL[m || nograd(pi)]) + w_g * KL[nograd(m) || pi]
+    + w_r * CE[nograd(r), m]`
+
+    Attributes:
+        mask_consistency: Whether there is the first term (Eq. 7).
+        mask_consistency_weight: w_c from its first step on; 1 in the paper.
+        mask_consistency_start: That first step.
+        mask_guidance: w_g of the first step (`mask_guidance`); 0 in the paper.
+        mask_guidance_steps: Steps over which w_g changes, linearly.
+        mask_guidance_final: w_g from then on.
+        mask_responsibility: w_r in the end (`mask_responsibility`); 0 in the paper.
+        mask_responsibility_start: First step at which w_r is above 0. Before the
+            object masks are good it does harm.
+        mask_responsibility_steps: Steps over which w_r rises from 0, linearly.
+
+    Raises:
+        ValueError: A weight or step is negative.
+    """
+
+    mask_consistency: bool = False
+    mask_consistency_weight: float = 1.0
+    mask_consistency_start: int = 0
+    mask_guidance: float = 0.0
+    mask_guidance_steps: int = 1_500
+    mask_guidance_final: float = 0.0
+    mask_responsibility: float = 0.0
+    mask_responsibility_start: int = 0
+    mask_responsibility_steps: int = 0
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if not value >= 0:
+                raise ValueError(f"{field.name} must not be negative; got {value}")
+        if (steps := self.mask_guidance_steps) < 1:
+            raise ValueError(f"mask_guidance_steps must be at least 1; got {steps}")
+
+    def consistency_weight(self, step):
+        """Returns w_c at a step, a scalar tensor.
+
+        Args:
+            step: Training steps taken before, an integer tensor.
+        """
+        weight = self.mask_consistency_weight
+        return linear_ramp(step, 0.0, weight, self.mask_consistency_start, 0)
+
+    def extra_loss(self, images, outputs, step, pixel_scale):
+        """Returns the terms that are not weighted by beta, mean over images.
+
+        Args:
+            images: `[B, H, W, 3]`.
+            outputs: The output contract.
+            step: Training steps taken before, an integer tensor.
+            pixel_scale: sigma_x.
+
+        Returns:
+            A scalar tensor in nats per image.
+        """
+        loss = tf.constant(0.0)
+        if self.mask_guidance or self.mask_guidance_final:
+            weight = linear_ramp(
+                step,
+                self.mask_guidance,
+                self.mask_guidance_final,
+                0,
+                self.mask_guidance_steps,
+            )
+            term = mask_guidance(outputs["log_masks"], outputs["log_object_masks"])
+            loss += weight * tf.reduce_mean(term)
+        if self.mask_responsibility:
+            weight = linear_ramp(
+                step,
+                0.0,
+                self.mask_responsibility,
+                self.mask_responsibility_start,
+                self.mask_responsibility_steps,
+            )
+            term = mask_responsibility(images, outputs, pixel_scale)
+            loss += weight * tf.reduce_mean(term)
+        return loss
