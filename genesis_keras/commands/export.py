@@ -6,6 +6,7 @@ from genesis_keras.commands.boundary import run_command, start_tensorflow
 from genesis_keras.commands.parser import CommandParser
 from genesis_keras.export.options import FORMATS, MASKS, check_packages
 from genesis_keras.storage import replacing
+from genesis_keras.training.saved_files import find_model
 
 # The folder of the versions is mounted at base_path, as in the README.
 _CONFIG = """\
@@ -68,14 +69,12 @@ def _export(options):
     from genesis_keras.export.saved_model import write_saved_model
     from genesis_keras.models.base import SceneModel
     from genesis_keras.training.checkpoints import load_model
-    from genesis_keras.training.run import MODEL_FILE
 
     out = pathlib.Path(options.out)
     if options.preset:
         model = SceneModel.from_preset(options.preset)
     else:
-        run_file = pathlib.Path(options.workdir or "") / MODEL_FILE
-        model = load_model(options.model_file or run_file)
+        model = load_model(options.model_file or _model_of(options.workdir))
     title = f"{out}: {type(model).__name__} for {model.image_size}x{model.image_size}"
     if options.format != "saved_model":
         write_portable(
@@ -95,6 +94,14 @@ def _export(options):
     )
     if not warm:
         print("no warm-up requests: pip install 'genesis-keras[serving]' for them")
+
+
+def _model_of(workdir):
+    """Path of the model of a run; says so if the run is not finished."""
+    path, step = find_model(workdir)
+    if step is not None:
+        print(f"{workdir} is not finished: exporting its checkpoint of step {step}")
+    return path
 
 
 def _check(options):

@@ -20,7 +20,7 @@ from genesis_keras.storage import write_json
 from genesis_keras.training.checkpoints import load_model
 from genesis_keras.training.collapse import read_watch
 from genesis_keras.training.config import RunConfig
-from genesis_keras.training.run import MODEL_FILE
+from genesis_keras.training.saved_files import find_model
 from genesis_keras.visualization import save_figures
 
 _NUM_PICTURES, _MAX_SAMPLES = 8, 64
@@ -113,8 +113,10 @@ def _run(options, workdir):
     """Returns the `Run` in a folder, not scored yet."""
     settings = dataclasses.asdict(RunConfig.load(workdir))
     settings["dataset"] = options.dataset or settings["dataset"]
-    model_file = str(workdir / MODEL_FILE)
-    return Run(workdir.name, settings, model_file, watch=read_watch(workdir))
+    model_file, step = find_model(workdir)
+    if step is not None and not options.model_file:
+        print(f"{workdir} is not finished: scoring its checkpoint of step {step}")
+    return Run(workdir.name, settings, str(model_file), watch=read_watch(workdir))
 
 
 def _preset(options):

@@ -10,6 +10,7 @@ from genesis_keras.commands.boundary import (
 )
 from genesis_keras.commands.parser import CommandParser
 from genesis_keras.training.config import resolve
+from genesis_keras.training.continuing import locate
 from genesis_keras.training.flags import chosen_settings, define_settings
 from genesis_keras.training.goals import ALGORITHMS, OBJECTIVES
 
@@ -36,7 +37,7 @@ def _parser():
     parser.flag(
         "workdir", meaning="Folder of the run; by default runs/MODEL-DATASET-sSEED."
     )
-    parser.switch("resume", "Continue the run in --workdir.")
+    parser.switch("resume", "Continue the run of --workdir, as it is set.")
     parser.topic("Search")
     parser.flag(
         "tune", 0, "Trials of a search of the settings, in place of one run.", least=0
@@ -54,7 +55,10 @@ def _parser():
 def _train(options):
     """Resolves the flags into a run and trains it."""
     chosen = chosen_settings(options)
-    config = resolve(chosen)
+    if options.tune:
+        config, workdir = resolve(chosen), options.workdir or "runs/search"
+    else:
+        config, workdir = locate(chosen, options.workdir, options.resume)
     start_tensorflow()
     from genesis_keras.training.callbacks import DivergedError
     from genesis_keras.training.distribution import WorkerLostError
@@ -66,11 +70,9 @@ def _train(options):
     from genesis_keras.training.run import train
 
     exit_on_sigterm()
-    dataset = config.dataset.replace("/", "-")
-    workdir = options.workdir or f"runs/{config.model}-{dataset}-s{config.seed}"
     try:
         if options.tune:
-            _search(chosen, options, _validation(config))
+            _search(chosen, workdir, options, _validation(config))
             return
         print(f"training {config.model} on {config.dataset} in {workdir}", flush=True)
         train(config, workdir, resume=options.resume, validate=_validation(config))
@@ -82,7 +84,7 @@ def _train(options):
     print(f"done: {command_name('evaluate')} --workdir={workdir}")
 
 
-def _search(chosen, options, score):
+def _search(chosen, workdir, options, score):
     """Searches settings and says how to train with the best."""
     try:
         from genesis_keras.training.search import search
@@ -90,7 +92,6 @@ def _search(chosen, options, score):
         raise ValueError(
             f"--tune needs pip install 'genesis-keras[tune]': {error}"
         ) from error
-    workdir = options.workdir or "runs/search"
     table = search(
         chosen,
         workdir,

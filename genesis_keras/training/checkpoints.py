@@ -1,34 +1,29 @@
 """Checkpoints: whole models in `.keras` files, written so that none is ever lost.
 
 A checkpoint holds weights, optimiser, GECO and random state; the data position is
-the optimiser's step. Each file appears under its name only when complete.
+the optimiser's step. In a member of its own it says which run it is of: model, step
+and settings. Each file appears under its name only when complete.
 """
 
+import dataclasses
+import json
 import pathlib
-import re
-import struct
 import zipfile
-import zlib
 
 import keras
 import numpy as np
 
+from genesis_keras.models.registry import get_model, settings_of
 from genesis_keras.storage import replacing
-
-# What reading a damaged archive raises: a flipped bit in a header can mean a
-# compression or an encryption that does not exist.
-_DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    RuntimeError,
+from genesis_keras.training.config import changed_settings
+from genesis_keras.training.saved_files import (
+    DAMAGE,
+    RECORD,
+    DamagedFileError,
+    checkpoint_path,
+    checkpoint_steps,
+    read_record,
 )
-_NAME = re.compile(r"step_(\d{8})\.keras")
 
 
 class CheckpointStore:
@@ -37,21 +32,22 @@ class CheckpointStore:
     Args:
         folder: Where they are; made when the first is written.
         keep: How many of the newest stay.
+        config: The `RunConfig` of the run: written into each checkpoint, and compared
+            with what is restored. None for neither.
     """
 
-    def __init__(self, folder, keep=3):
+    def __init__(self, folder, keep=3, config=None):
         self.folder = pathlib.Path(folder)
         self.keep = keep
+        self.config = config
 
     def steps(self):
         """Steps that have a checkpoint, oldest first."""
-        names = self.folder.iterdir() if self.folder.is_dir() else ()
-        matches = (_NAME.fullmatch(path.name) for path in names)
-        return sorted(int(match[1]) for match in matches if match)
+        return checkpoint_steps(self.folder)
 
     def path(self, step):
         """Path of the checkpoint of a step."""
-        return self.folder / f"step_{step:08}.keras"
+        return checkpoint_path(self.folder, step)
 
     def save(self, model, step):
         """Writes a checkpoint, then drops the oldest beyond `keep`.
@@ -63,7 +59,7 @@ class CheckpointStore:
         Raises:
             OSError: The file cannot be written; older checkpoints are untouched.
         """
-        save_model(model, self.path(step))
+        save_model(model, self.path(step), run_record(model, step, self.config))
         for old in self.steps()[: -self.keep]:
             self.path(old).unlink()
 
@@ -72,20 +68,28 @@ class CheckpointStore:
         for path in self.folder.glob(".*.step_*.keras"):
             path.unlink()
 
-    def restore(self):
+    def restore(self, last=None):
         """Loads the newest checkpoint that can be read.
+
+        Args:
+            last: Path of a finished model, used where there is no checkpoint.
 
         Returns:
             The model and its step, or None if there is no checkpoint.
 
         Raises:
-            ValueError: There are checkpoints and none can be read.
+            ValueError: There are checkpoints and none can be read, or the newest is
+                of another step or run.
         """
+        paths = [self.path(step) for step in reversed(self.steps())]
+        if not paths and last is not None and pathlib.Path(last).exists():
+            paths = [pathlib.Path(last)]
         damaged = []
-        for step in reversed(self.steps()):
+        for path in paths:
             try:
-                model = load_model(self.path(step))
-            except ValueError as error:
+                model = load_model(path)
+                step = self._checked_step(model, path)
+            except DamagedFileError as error:
                 damaged.append(str(error))
                 continue
             for message in damaged:
@@ -95,13 +99,63 @@ class CheckpointStore:
             raise ValueError("no checkpoint can be read: " + "; ".join(damaged))
         return None
 
+    def _checked_step(self, model, path):
+        """The step of a loaded model, or ValueError: it is not what it is taken for."""
+        record = read_record(path)
+        if model.optimizer is None:
+            raise ValueError(f"{str(path)!r} has no optimizer: it is no checkpoint")
+        step = record.get("step", int(model.optimizer.iterations.numpy()))
+        # The finished model has no step in its name.
+        if path.parent == self.folder and path != self.path(step):
+            raise ValueError(
+                f"checkpoint {str(path)!r} is of step {step}: rename it to "
+                f"{self.path(step).name}, or remove it"
+            )
+        if self.config is not None:
+            _check_run(model, path, record.get("settings", {}), self.config)
+        return step
 
-def save_model(model, path):
+
+def _check_run(model, path, recorded, config):
+    """Raises ValueError where a model is not that of a run's settings."""
+    model_class = get_model(config.model)
+    if type(model) is not model_class:
+        raise ValueError(
+            f"checkpoint {str(path)!r} holds a {type(model).__name__}, and the run is "
+            f"of model={config.model!r}: remove it, or choose another --workdir"
+        )
+    here = dataclasses.asdict(config)
+    names = set(settings_of(model_class)) & here.keys()
+    built = {k: v for k, v in model.get_config().items() if k in names}
+    # What was changed by hand in config.json shows here.
+    if changed := changed_settings({**recorded, **built}, here):
+        raise ValueError(
+            f"checkpoint {str(path)!r} is of other settings than the run: "
+            f"{', '.join(changed)}"
+        )
+
+
+def run_record(model, step, config=None):
+    """Returns what a model file says of its run: model, step and settings.
+
+    Args:
+        model: The model.
+        step: Steps it was trained for.
+        config: Its `RunConfig`, if it has one.
+    """
+    record = {"model": type(model).__name__, "step": step}
+    if config is not None:
+        record["settings"] = dataclasses.asdict(config)
+    return record
+
+
+def save_model(model, path, record=None):
     """Writes a `.keras` file that appears under its name only when complete.
 
     Args:
         model: The model.
         path: Where to; a file there is replaced.
+        record: A `run_record` to write into it.
 
     Raises:
         OSError: The file cannot be written; a file there before is untouched.
@@ -112,6 +166,9 @@ def save_model(model, path):
             raise ValueError(f"not saved: weight {variable.path} is not finite")
     with replacing(path) as partial:
         model.save(partial)
+        if record is not None:
+            with zipfile.ZipFile(partial, "a") as archive:
+                archive.writestr(RECORD, json.dumps(record))
 
 
 def load_model(path):
@@ -121,7 +178,8 @@ def load_model(path):
         path: The file.
 
     Raises:
-        ValueError: The file is missing, damaged or of another kind.
+        ValueError: The file is missing.
+        DamagedFileError: It is damaged or of another kind.
     """
     path = pathlib.Path(path)
     if not path.is_file():
@@ -131,5 +189,7 @@ def load_model(path):
             if (bad := archive.testzip()) is not None:
                 raise zipfile.BadZipFile(f"bad checksum of {bad}")
         return keras.models.load_model(path)
-    except _DAMAGE as error:
-        raise ValueError(f"model file {str(path)!r} is damaged: {error}") from error
+    except DAMAGE as error:
+        raise DamagedFileError(
+            f"model file {str(path)!r} is damaged: {error}"
+        ) from error

@@ -13,6 +13,9 @@ from genesis_keras.training.config import (
 )
 from genesis_keras.training.recipes import RECIPES
 
+# A file that has all of these was written by a run.
+_OF_A_RUN = {"model", "dataset", "recipe", "seed", "steps", "batch_size"}
+
 
 def define_settings(parser):
     """Adds a flag for each setting, by topic, and `--config`.
@@ -32,7 +35,9 @@ def define_settings(parser):
         else:
             parser.flag(field.name, None, meaning, kind=field.type, shown=default)
         if field.name == "recipe":
-            parser.flag("config", meaning="JSON file of settings, as a search's best.")
+            parser.flag(
+                "config", meaning="JSON file of settings, of a run or a search."
+            )
 
 
 def chosen_settings(options):
@@ -46,16 +51,20 @@ def chosen_settings(options):
     """
     values = {field.name for field in dataclasses.fields(RunConfig)}
     values = {n: v for n, v in vars(options).items() if n in values and v is not None}
-    return check_settings(
-        {**(read_settings(options.config) if options.config else {}), **values}
-    )
+    if options.config:
+        values = {**read_settings(options.config, values.get("model")), **values}
+    return check_settings(values)
 
 
-def read_settings(path):
+def read_settings(path, model=None):
     """Reads a JSON object of settings.
+
+    The `config.json` of a run lists the settings of all models; those that the run's
+    own model does not have are left out.
 
     Args:
         path: The file.
+        model: Name of the model; by default the file's.
 
     Raises:
         ValueError: It is missing, or holds something else.
@@ -66,6 +75,9 @@ def read_settings(path):
         raise ValueError(f"config={str(path)!r} cannot be read: {error}") from error
     if not isinstance(settings, dict):
         raise ValueError(f"config={str(path)!r} holds no settings: {settings!r}")
+    if settings.keys() >= _OF_A_RUN:
+        model, names = model or settings["model"], check_settings(settings).keys()
+        return {k: settings[k] for k in names if model in models_with(k)}
     return settings
 
 

@@ -15,9 +15,9 @@ from genesis_keras.training.callbacks import (
     Every,
     Throughput,
 )
-from genesis_keras.training.checkpoints import CheckpointStore, save_model
+from genesis_keras.training.checkpoints import CheckpointStore, run_record, save_model
 from genesis_keras.training.collapse import SlotWatch
-from genesis_keras.training.config import CONFIG_FILE, RunConfig
+from genesis_keras.training.continuing import check_same_run, holds_run
 from genesis_keras.training.distribution import (
     WorkerLostError,
     check_same_everywhere,
@@ -28,9 +28,9 @@ from genesis_keras.training.distribution import (
 from genesis_keras.training.locking import exclusive
 from genesis_keras.training.optimizers import SkippingOptimizer, make_optimizer
 from genesis_keras.training.preemption import Preemption
+from genesis_keras.training.saved_files import MODEL_FILE
 from genesis_keras.training.summaries import Pictures, Scalars
 
-MODEL_FILE = "model.keras"
 _JIT = {"auto": "auto", "on": True, "off": False}
 _NUM_PICTURES = 8
 # Initial loss scale. Keras's 2^15 is made for means: our losses are sums over pixels,
@@ -63,15 +63,16 @@ def train(config, workdir, resume=False, validate=None):
     """
     workdir = pathlib.Path(workdir)
     strategy = make_strategy(config.strategy)
-    store = CheckpointStore(workdir / "checkpoints")
+    store = CheckpointStore(workdir / "checkpoints", config=config)
     chief = is_chief(strategy)
     with exclusive(workdir) if chief else contextlib.nullcontext():
         if chief:
-            _claim(workdir, config, store, resume)
+            _claim(workdir, config, resume)
             store.remove_partial()
         keras.utils.set_random_seed(config.seed)
         with _naming_lost_workers(strategy), strategy.scope():
-            model, step = _start(config, store if resume else None)
+            restored = store.restore(workdir / MODEL_FILE) if resume else None
+            model, step = restored or (build_model(config), 0)
             check_same_everywhere(strategy, "the step to start from", step)
         if step and chief:
             print(f"resuming {workdir} at step {step}", flush=True)
@@ -79,14 +80,9 @@ def train(config, workdir, resume=False, validate=None):
             with _naming_lost_workers(strategy):
                 _fit(model, config, workdir, strategy, store, step, validate)
         if chief:
-            save_model(model, workdir / MODEL_FILE)
+            record = run_record(model, max(step, config.steps), config)
+            save_model(model, workdir / MODEL_FILE, record)
     return model
-
-
-def _start(config, store):
-    """The model to train and its step; from the newest checkpoint if there is one."""
-    restored = store.restore() if store else None
-    return restored or (build_model(config), 0)
 
 
 @contextlib.contextmanager
@@ -138,35 +134,19 @@ def build_model(config):
     return model
 
 
-def _claim(workdir, config, store, resume):
+def _claim(workdir, config, resume):
     """Makes the folder this run's, or refuses it.
 
     One in which a run began and saved nothing, as without its data, is free.
     """
-    saved = (workdir / MODEL_FILE).exists() or store.steps()
-    if saved and (workdir / CONFIG_FILE).exists():
+    if holds_run(workdir):
         if not resume:
             raise ValueError(
                 f"workdir={str(workdir)!r} holds a run already: pass --resume to "
                 "continue it, or another --workdir"
             )
-        before = RunConfig.load(workdir)
-        _check_same_model(before, config, workdir)
+        check_same_run(workdir, config)
     config.save(workdir)
-
-
-def _check_same_model(before, config, workdir):
-    free = {"steps", "data_dir", "manual_dir", "strategy"}
-    free |= {"summary_every", "picture_every", "checkpoint_every"}
-    changed = [
-        f"{name}={getattr(before, name)!r} became {getattr(config, name)!r}"
-        for name in dataclasses.asdict(config)
-        if name not in free and getattr(before, name) != getattr(config, name)
-    ]
-    if changed:
-        raise ValueError(
-            f"cannot resume {str(workdir)!r} with other settings: {', '.join(changed)}"
-        )
 
 
 def _fit(model, config, workdir, strategy, store, step, validate):

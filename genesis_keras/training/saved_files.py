@@ -1,0 +1,114 @@
+"""The model files of a run, as far as they can be read without TensorFlow."""
+
+import contextlib
+import json
+import pathlib
+import re
+import struct
+import zipfile
+import zlib
+
+MODEL_FILE = "model.keras"
+"""What a run that has ended leaves."""
+RECORD = "genesis_keras_run.json"
+"""Member of a model file that says its run; Keras passes over it."""
+# What reading a damaged archive raises: a flipped bit in a header can mean a
+# compression or an encryption that does not exist.
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    RuntimeError,
+)
+_NAME = re.compile(r"step_(\d{8})\.keras")
+
+
+class DamagedFileError(ValueError):
+    """A model file cannot be read."""
+
+
+def checkpoint_steps(folder):
+    """Returns the steps that have a checkpoint in a folder, oldest first.
+
+    Args:
+        folder: The `checkpoints` of a run.
+    """
+    folder = pathlib.Path(folder)
+    names = folder.iterdir() if folder.is_dir() else ()
+    matches = (_NAME.fullmatch(path.name) for path in names)
+    return sorted(int(match[1]) for match in matches if match)
+
+
+def checkpoint_path(folder, step):
+    """Returns the path of the checkpoint of a step.
+
+    Args:
+        folder: The `checkpoints` of a run.
+        step: The step.
+    """
+    return pathlib.Path(folder) / f"step_{step:08}.keras"
+
+
+def saved_models(workdir):
+    """Returns the paths of what a run has saved, checkpoints first, the newest first.
+
+    Args:
+        workdir: Folder of the run.
+    """
+    folder = pathlib.Path(workdir) / "checkpoints"
+    paths = [checkpoint_path(folder, s) for s in reversed(checkpoint_steps(folder))]
+    finished = pathlib.Path(workdir) / MODEL_FILE
+    return [*paths, finished] if finished.exists() else paths
+
+
+def find_model(workdir):
+    """Finds the newest model of a run, finished or not.
+
+    Args:
+        workdir: Folder of the run.
+
+    Returns:
+        Path of `model.keras` and None; where the run was interrupted, also after it
+        went on from a finished one, path and step of the newest checkpoint.
+    """
+    finished = pathlib.Path(workdir) / MODEL_FILE
+    folder = pathlib.Path(workdir) / "checkpoints"
+    newest = max(checkpoint_steps(folder), default=0)
+    if not newest:
+        return finished, None
+    if finished.exists():
+        with contextlib.suppress(DamagedFileError):
+            if read_record(finished).get("step", newest) >= newest:
+                return finished, None
+    return checkpoint_path(folder, newest), newest
+
+
+def read_record(path):
+    """Reads which run a model file is of.
+
+    Args:
+        path: The `.keras` file.
+
+    Returns:
+        Dict of "model", the name of its class, "step" and "settings"; empty where the
+        file does not say it.
+
+    Raises:
+        DamagedFileError: It cannot be read.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if RECORD not in archive.namelist():
+                return {}
+            record = json.loads(archive.read(RECORD))
+        settings = dict(record.get("settings", {}))
+        return {**record, "step": int(record["step"]), "settings": settings}
+    except (*DAMAGE, AttributeError) as error:
+        raise DamagedFileError(
+            f"model file {str(path)!r} is damaged: {error}"
+        ) from error
