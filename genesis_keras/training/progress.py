@@ -1,0 +1,162 @@
+"""What a run says on the terminal: how far it is, in one line, and news."""
+
+import collections
+import contextlib
+import sys
+import time
+
+import keras
+
+WIDTH = 79
+"""Longest line; the last column would make some terminals wrap."""
+_WINDOW = 1_000  # steps of the moving average; with pictures and checkpoints
+_LINE_SECONDS = 0.2  # between updates on a terminal
+_PLAIN_SECONDS = 30  # between lines in a pipe or a file
+_ESTIMATE_STEPS, _ESTIMATE_SECONDS = 5, 3.0
+
+
+class _Terminal:
+    """Standard output with at most one line that is written over.
+
+    Output that cannot be written, as to a pipe whose reader has gone, is dropped: it
+    must not end a run.
+    """
+
+    def __init__(self):
+        self._width = 0
+
+    def say(self, text):
+        self._write(self._blank() + text + "\n")
+        self._width = 0
+
+    def show(self, text):
+        """Shows a line until the next one."""
+        self._write("\r" + text.ljust(self._width))
+        self._width = len(text)
+
+    def end_line(self):
+        """Leaves the line that is shown where it is."""
+        if self._width:
+            self._write("\n")
+            self._width = 0
+
+    def _blank(self):
+        return f"\r{' ' * self._width}\r" if self._width else ""
+
+    @staticmethod
+    def _write(text):
+        with contextlib.suppress(OSError):
+            sys.stdout.write(text)
+            sys.stdout.flush()
+
+
+_TERMINAL = _Terminal()
+
+
+def say(text):
+    """Prints a line; the line of progress that is shown goes on below it.
+
+    Args:
+        text: The line.
+    """
+    _TERMINAL.say(text)
+
+
+def duration(seconds):
+    """Returns a time in words, in the unit in which it is easiest to read.
+
+    Args:
+        seconds: A number of seconds.
+
+    Example:
+        >>> duration(5_400)
+        '1.5 hours'
+    """
+    for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "min")):
+        if seconds >= (2 if unit == "days" else 1) * size:
+            number = seconds / size
+            return f"{number:.1f} {unit}" if number < 9.95 else f"{number:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+class Progress(keras.callbacks.Callback):
+    """Shows step, error, KL, beta, images per second and the time left.
+
+    On a terminal it is one line that changes. In a pipe or a file a line is added
+    every 30 seconds. After a few steps it says once how long the run will take here.
+
+    Args:
+        last_step: The step at which the run ends.
+        batch_size: Images in a step.
+        clock: Function () -> seconds.
+    """
+
+    def __init__(self, last_step, batch_size, clock=time.monotonic):
+        super().__init__()
+        self.last_step = last_step
+        self.batch_size = batch_size
+        self.clock = clock
+        # Ends of steps, that of the first one too: it is a compilation.
+        self._ends = collections.deque(maxlen=_WINDOW + 1)
+        self._shown = clock()
+        self._estimated = False
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Shows the step, if it is time."""
+        now = self.clock()
+        self._ends.append(now)
+        step = int(self.model.optimizer.iterations.numpy())
+        if not self._estimated:
+            self._estimate(step)
+        is_terminal = sys.stdout.isatty()
+        wait = _LINE_SECONDS if is_terminal else _PLAIN_SECONDS
+        if now - self._shown >= wait or step >= self.last_step:
+            self._shown = now
+            show = _TERMINAL.show if is_terminal else _TERMINAL.say
+            show(self.line(step, logs or {}))
+
+    def on_train_end(self, logs=None):
+        """Leaves the last line on the terminal."""
+        _TERMINAL.end_line()
+
+    def line(self, step, logs):
+        """Returns the line of a step, of at most `WIDTH` characters.
+
+        Args:
+            step: Steps in all, those before a resumption included.
+            logs: Means since the last summary.
+        """
+        parts = [f"step {step}/{self.last_step}"]
+        for name, key in (("error", "error"), ("KL", "kl"), ("beta", "beta")):
+            if key in logs:
+                parts.append(f"{name} {_short(float(logs[key]), name)}")
+        seconds = self._seconds_a_step()
+        if seconds:
+            parts.append(f"{self.batch_size / seconds:.3g} img/s")
+            parts.append(f"{duration((self.last_step - step) * seconds)} left")
+        return "  ".join(parts)[:WIDTH]
+
+    def _seconds_a_step(self):
+        """Mean over recent steps, None before there are two."""
+        steps = len(self._ends) - 1
+        return (self._ends[-1] - self._ends[0]) / steps if steps > 0 else None
+
+    def _estimate(self, step):
+        elapsed = self._ends[-1] - self._ends[0]
+        if len(self._ends) <= _ESTIMATE_STEPS or elapsed < _ESTIMATE_SECONDS:
+            return
+        self._estimated = True
+        seconds, rest = self._seconds_a_step(), self.last_step - step
+        if rest:
+            say(
+                f"{rest:,} steps will take about {duration(rest * seconds)} on this "
+                f"machine ({seconds:.2g} s a step)"
+            )
+
+
+def _short(value, name):
+    """Returns a number in at most 7 characters."""
+    if name == "beta":
+        return f"{value:.2g}"
+    digits = 4 if name == "error" else 1
+    return f"{value:.{digits}f}" if abs(value) < 1_000 / 10 ** (digits - 1) else f"{value:.2g}"
