@@ -4,8 +4,11 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import uuid
+
+_PARTIAL = re.compile(r"\.[0-9a-f]{32}\..+")  # names that `replacing` gives
 
 
 @contextlib.contextmanager
@@ -39,6 +42,20 @@ def replacing(path):
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def remove_partial(folder):
+    """Removes what writers of files that were killed have left in a folder.
+
+    None may be writing there now.
+
+    Args:
+        folder: The folder; it may be missing.
+    """
+    folder = pathlib.Path(folder)
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if _PARTIAL.fullmatch(path.name) and path.is_file():
+            path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

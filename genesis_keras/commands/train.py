@@ -1,6 +1,7 @@
 """`genesis-train`: trains a model, or searches settings in many trials."""
 
 import functools
+import shlex
 import sys
 
 from genesis_keras.commands.boundary import (
@@ -65,23 +66,49 @@ def _train(options):
     from genesis_keras.training.preemption import (
         RESTART,
         PreemptedError,
-        exit_on_sigterm,
+        exit_on_signals,
     )
     from genesis_keras.training.run import train
 
-    exit_on_sigterm()
+    exit_on_signals()
     try:
         if options.tune:
             _search(chosen, workdir, options, _validation(config))
             return
-        print(f"training {config.model} on {config.dataset} in {workdir}", flush=True)
+        print(f"training {config.model} on {config.dataset} in {workdir}")
+        print(_plan(config, chosen, options), flush=True)
         train(config, workdir, resume=options.resume, validate=_validation(config))
     except DivergedError as error:
         raise ValueError(str(error)) from error
     except (PreemptedError, WorkerLostError) as error:
-        print(f"stopped: {error}", file=sys.stderr, flush=True)
-        return RESTART
+        again = (
+            f"{command_name('train')} --workdir={shlex.quote(str(workdir))} --resume"
+        )
+        if options.tune:
+            again = f"{command_name('train')} {shlex.join(sys.argv[1:])}"
+        print(f"stopped: {error}; go on: {again}", file=sys.stderr, flush=True)
+        return getattr(error, "code", RESTART)
     print(f"done: {command_name('evaluate')} --workdir={workdir}")
+
+
+def _plan(config, chosen, options):
+    """Says before the first step how long the run is, and how it would be shorter."""
+    plan = (
+        f"recipe {config.recipe}: {config.steps:,} steps of {config.batch_size} images"
+    )
+    shorter = {**chosen, "recipe": "fast"}
+    steps = config.steps if options.resume else resolve(shorter).steps
+    if steps < config.steps:
+        words = [*_words(shorter)]
+        words += [f"--workdir={options.workdir}"] if options.workdir else []
+        command = f"{command_name('train')} {shlex.join(words)}"
+        plan += f"; recipe fast takes {steps:,}: {command}"
+    return plan
+
+
+def _words(settings):
+    """Returns settings as words of the command line."""
+    return [f"--{name}={str(value)}" for name, value in settings.items()]
 
 
 def _search(chosen, workdir, options, score):

@@ -6,6 +6,7 @@ import time
 import keras
 
 from genesis_keras.objectives.geco import GecoSettings
+from genesis_keras.training.progress import say
 
 MAX_LOSS = 1e8
 MAX_SKIPPED = 100
@@ -142,9 +143,7 @@ class DivergenceGuard(keras.callbacks.Callback):
             self.skipped = 0
             return
         self.skipped += 1
-        print(
-            f"\nstep {step}: a gradient is not finite, the batch is skipped", flush=True
-        )
+        say(f"step {step}: a gradient is not finite, the batch is skipped")
         if self.skipped == MAX_SKIPPED:
             self._stop(step, f"{MAX_SKIPPED} skipped batches in a row")
 
@@ -159,7 +158,7 @@ class Every(keras.callbacks.Callback):
     """Calls functions of (step, logs) every so many steps and after the last.
 
     Args:
-        actions: List of (interval, function).
+        actions: List of (interval, function), called in this order.
         last_step: The step at which the run ends.
     """
 

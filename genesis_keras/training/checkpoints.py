@@ -16,6 +16,7 @@ import numpy as np
 from genesis_keras.models.registry import get_model, settings_of
 from genesis_keras.storage import replacing
 from genesis_keras.training.config import changed_settings
+from genesis_keras.training.progress import say
 from genesis_keras.training.saved_files import (
     DAMAGE,
     RECORD,
@@ -63,11 +64,6 @@ class CheckpointStore:
         for old in self.steps()[: -self.keep]:
             self.path(old).unlink()
 
-    def remove_partial(self):
-        """Removes what writers that were killed have left; none may be writing now."""
-        for path in self.folder.glob(".*.step_*.keras"):
-            path.unlink()
-
     def restore(self, last=None):
         """Loads the newest checkpoint that can be read.
 
@@ -93,7 +89,7 @@ class CheckpointStore:
                 damaged.append(str(error))
                 continue
             for message in damaged:
-                print(f"{message}; using the one before", flush=True)
+                say(f"{message}; using the one before")
             return model, step
         if damaged:
             raise ValueError("no checkpoint can be read: " + "; ".join(damaged))

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from genesis_keras.metrics.slots import largest_slot, mask_entropy, used_slots
 from genesis_keras.storage import write_json
+from genesis_keras.training.progress import say
 
 WATCH_FILE = "watch.json"
 MIN_USED_SLOTS = 1.5
@@ -74,10 +75,20 @@ class SlotWatch:
         self.model = model
         self.images = images
         self.path = pathlib.Path(workdir) / WATCH_FILE
-        self.records = [r for r in read_watch(workdir) if r["step"] <= step]
+        self.records = [r for r in self._read() if r["step"] <= step]
         before = self.records[-1]["seconds"] if self.records else 0.0
         self.start = time.monotonic() - before
         self.failures = 0
+
+    def _read(self):
+        """The record so far; a damaged one is set aside, as it only shows the run."""
+        try:
+            return read_watch(self.path.parent)
+        except ValueError as error:
+            aside = self.path.with_name(f"damaged_{WATCH_FILE}")
+            self.path.replace(aside)
+            say(f"warning: {error}; it is now {aside.name}, and a new one begins")
+            return []
 
     def check(self, step):
         """Looks at the slots, records and warns.
@@ -95,7 +106,7 @@ class SlotWatch:
         self.failures = self.failures + 1 if found else 0
         warnings = found if self.failures >= _PATIENCE else []
         if self.failures == _PATIENCE:
-            print(f"\nwarning at step {step}: {'; '.join(found)}", flush=True)
+            say(f"warning at step {step}: {'; '.join(found)}")
         seconds = round(time.monotonic() - self.start, 1)
         record = {"step": step, "seconds": seconds, **statistics, "warnings": warnings}
         self.records.append(record)

@@ -132,8 +132,10 @@ class Progress(keras.callbacks.Callback):
                 parts.append(f"{name} {_short(float(logs[key]), name)}")
         seconds = self._seconds_a_step()
         if seconds:
-            parts.append(f"{self.batch_size / seconds:.3g} img/s")
-            parts.append(f"{duration((self.last_step - step) * seconds)} left")
+            left = f"{duration((self.last_step - step) * seconds)} left"
+            rate = f"{self.batch_size / seconds:.3g} img/s"
+            whole = "  ".join([*parts, rate, left])
+            parts = [whole] if len(whole) <= WIDTH else [*parts, left]
         return "  ".join(parts)[:WIDTH]
 
     def _seconds_a_step(self):
@@ -155,8 +157,7 @@ class Progress(keras.callbacks.Callback):
 
 
 def _short(value, name):
-    """Returns a number in at most 7 characters."""
-    if name == "beta":
+    """Returns a number in at most 8 characters."""
+    if name == "beta" or abs(value) >= 1_000:
         return f"{value:.2g}"
-    digits = 4 if name == "error" else 1
-    return f"{value:.{digits}f}" if abs(value) < 1_000 / 10 ** (digits - 1) else f"{value:.2g}"
+    return f"{value:.4f}" if name == "error" else f"{value:.1f}"

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from genesis_keras.data.pipeline import load
 from genesis_keras.models.registry import get_model, settings_of
+from genesis_keras.storage import remove_partial
 from genesis_keras.training.callbacks import (
     GECO,
     DivergenceGuard,
@@ -28,8 +29,14 @@ from genesis_keras.training.distribution import (
 from genesis_keras.training.locking import exclusive
 from genesis_keras.training.optimizers import SkippingOptimizer, make_optimizer
 from genesis_keras.training.preemption import Preemption
+from genesis_keras.training.progress import Progress, say
 from genesis_keras.training.saved_files import MODEL_FILE
-from genesis_keras.training.summaries import Pictures, Scalars
+from genesis_keras.training.summaries import (
+    Pictures,
+    Scalars,
+    Shown,
+    event_writer,
+)
 
 _JIT = {"auto": "auto", "on": True, "off": False}
 _NUM_PICTURES = 8
@@ -57,7 +64,7 @@ def train(config, workdir, resume=False, validate=None):
         ValueError: The folder holds a run and `resume` is False, or another run, or
             another process is training in it.
         DivergedError: The loss is no longer finite; checkpoints are kept.
-        PreemptedError: SIGTERM came; a checkpoint is saved.
+        PreemptedError: SIGTERM or Ctrl-C came; a checkpoint is saved.
         WorkerLostError: Another process of a multi-worker job is gone.
         OSError: The folder cannot be written.
     """
@@ -68,14 +75,15 @@ def train(config, workdir, resume=False, validate=None):
     with exclusive(workdir) if chief else contextlib.nullcontext():
         if chief:
             _claim(workdir, config, resume)
-            store.remove_partial()
+            for folder in (workdir, workdir / "checkpoints", workdir / "pictures"):
+                remove_partial(folder)
         keras.utils.set_random_seed(config.seed)
         with _naming_lost_workers(strategy), strategy.scope():
             restored = store.restore(workdir / MODEL_FILE) if resume else None
             model, step = restored or (build_model(config), 0)
             check_same_everywhere(strategy, "the step to start from", step)
         if step and chief:
-            print(f"resuming {workdir} at step {step}", flush=True)
+            say(f"resuming {workdir} at step {step}")
         if step < config.steps:
             with _naming_lost_workers(strategy):
                 _fit(model, config, workdir, strategy, store, step, validate)
@@ -166,9 +174,12 @@ def _fit(model, config, workdir, strategy, store, step, validate):
     with contextlib.ExitStack() as stack:
         actions = []
         if chief:
-            writer = tf.summary.create_file_writer(str(workdir / "tensorboard"))
-            stack.callback(writer.close)
-            actions = _actions(model, config, workdir, store, writer, validate, step)
+            shown = Shown()
+            writer = stack.enter_context(event_writer(workdir / "tensorboard", shown))
+            actions = [
+                (config.checkpoint_every, lambda step, logs: store.save(model, step)),
+                *_showing(model, config, workdir, writer, shown, validate, step),
+            ]
         save = (lambda step: store.save(model, step)) if chief else None
         callbacks = [
             DivergenceGuard(),
@@ -178,17 +189,30 @@ def _fit(model, config, workdir, strategy, store, step, validate):
         ]
         if model.has_likelihood:
             callbacks.insert(0, _geco(config))  # first, as the others read its logs
+        if chief:
+            callbacks.append(Progress(config.steps, config.batch_size))
+            say(_first_line(config))
         model.fit(
             distribute(dataset, strategy, config.batch_size),
             steps_per_epoch=config.steps - step,
             shuffle=False,
             callbacks=callbacks,
-            verbose="auto" if chief else 0,
+            verbose=0,  # Progress shows more in less
         )
 
 
-def _actions(model, config, workdir, store, writer, validate, step):
-    """What the chief does every so many steps: pairs of interval and function."""
+def _first_line(config):
+    """What is said while the first step is being compiled, which can take minutes."""
+    device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+    return (
+        f"compiling the training step of {config.model} for the {device}: "
+        f"{config.batch_size} images of {config.image_size}x{config.image_size}, "
+        f"K={config.num_slots} ..."
+    )
+
+
+def _showing(model, config, workdir, writer, shown, validate, step):
+    """What the chief shows every so many steps: pairs of interval and function."""
     examples = load(
         config.dataset,
         "validation",
@@ -202,23 +226,21 @@ def _actions(model, config, workdir, store, writer, validate, step):
     batch = next(iter(examples))
     pictures = Pictures(model, batch, workdir / "pictures", writer)
     watch = SlotWatch(model, batch["image"], workdir, step)
+
+    def write_slots(step, logs):
+        scalars.write_slots(step, watch.check(step))
+
+    def write_scores(step, logs):
+        scalars.write_scores(step, validate(model))
+
     actions = [
-        (config.summary_every, scalars.write),
-        (
-            config.picture_every,
-            lambda step, logs: scalars.write_slots(step, watch.check(step)),
-        ),
-        (config.picture_every, lambda step, logs: pictures.write(step)),
-        (config.checkpoint_every, lambda step, logs: store.save(model, step)),
+        (config.summary_every, "scalars", scalars.write),
+        (config.picture_every, "the use of slots", write_slots),
+        (config.picture_every, "pictures", lambda step, logs: pictures.write(step)),
     ]
     if validate is not None:
-        actions.append(
-            (
-                config.picture_every,
-                lambda step, logs: scalars.write_scores(step, validate(model)),
-            )
-        )
-    return actions
+        actions.append((config.picture_every, "validation", write_scores))
+    return [(every, shown.action(what, function)) for every, what, function in actions]
 
 
 def _geco(config):

@@ -1,13 +1,74 @@
 """What a run shows: TensorBoard scalars and pictures, and the pictures as PNG."""
 
+import contextlib
 import inspect
 
 import numpy as np
 import tensorflow as tf
 
+from genesis_keras.training.progress import say
 from genesis_keras.visualization import image_grid, save_png, segmentation_panel
 
 _NUM_SAMPLES = 16
+
+
+class Shown:
+    """Keeps what only shows a run from ending it: a failure becomes a warning.
+
+    Each warning is printed once, not at every step.
+    """
+
+    def __init__(self):
+        self.warnings = set()
+
+    @contextlib.contextmanager
+    def may_fail(self, what):
+        """Turns any error of the block into a line.
+
+        Args:
+            what: What is shown by the block, such as "pictures".
+        """
+        try:
+            yield
+        except Exception as error:
+            lines = str(getattr(error, "message", None) or error).splitlines()
+            kind = type(error).__name__
+            warning = f"{what}: {kind}: {lines[0] if lines else ''}"
+            if warning not in self.warnings:
+                self.warnings.add(warning)
+                say(f"warning: the run goes on without {warning}")
+
+    def action(self, what, function):
+        """Returns a function of (step, logs) that may fail.
+
+        Args:
+            what: What it shows.
+            function: Function (step, logs).
+        """
+
+        def act(step, logs):
+            with self.may_fail(what):
+                function(step, logs)
+
+        return act
+
+
+@contextlib.contextmanager
+def event_writer(folder, shown):
+    """Yields a writer of TensorBoard's events, or one that writes nothing.
+
+    Args:
+        folder: Where the events go.
+        shown: A `Shown`; opening and closing may fail.
+    """
+    writer = tf.summary.create_noop_writer()
+    with shown.may_fail("TensorBoard"):
+        writer = tf.summary.create_file_writer(str(folder))
+    try:
+        yield writer
+    finally:
+        with shown.may_fail("TensorBoard"):
+            writer.close()
 
 
 class Scalars:
@@ -28,7 +89,7 @@ class Scalars:
         """Writes scores under `validation/` and prints them."""
         self._write("validation", step, scores)
         line = "  ".join(f"{name} {value:.3f}" for name, value in scores.items())
-        print(f"\nstep {step}: {line}", flush=True)
+        say(f"step {step}: {line}")
 
     def write_slots(self, step, statistics):
         """Writes how the slots are used under `slots/`."""

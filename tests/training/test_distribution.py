@@ -178,7 +178,7 @@ def test_workers_go_on_from_a_checkpoint_as_one_process_does(count, job, tmp_pat
     for step in (3, 4):
         store.path(step).unlink()
     # What a chief leaves that was killed while it wrote.
-    (store.folder / ".0123.step_00000003.keras").write_bytes(b"half a file")
+    (store.folder / f".{'0' * 32}.step_00000003.keras").write_bytes(b"half a file")
     processes = start_workers(count, {**settings, "steps": 4}, workdir)
     try:
         for index, process in enumerate(processes):

@@ -1,18 +1,21 @@
 """What ends runs in practice: kills, full disks, NaN, signals, a second run."""
 
 import dataclasses
+import json
 import os
 import pathlib
 import signal
 import subprocess
 import sys
 import time
+import types
 
 import keras
 import numpy as np
 import pytest
 
 from genesis_keras import GECO
+from genesis_keras.commands.train import main as train_command
 from genesis_keras.training.callbacks import (
     MAX_SKIPPED,
     DivergedError,
@@ -23,11 +26,14 @@ from genesis_keras.training.config import resolve
 from genesis_keras.training.locking import exclusive
 from genesis_keras.training.optimizers import SkippingOptimizer, make_optimizer
 from genesis_keras.training.preemption import (
+    INTERRUPTED,
     RESTART,
     PreemptedError,
-    exit_on_sigterm,
+    Preemption,
+    exit_on_signals,
 )
 from genesis_keras.training.run import train
+from genesis_keras.training.summaries import Shown
 
 ROOT = pathlib.Path(__file__).parents[2]
 TINY = {
@@ -104,7 +110,7 @@ def test_killed_and_terminated_runs_end_as_whole_ones(data_dir, start, tmp_path)
     assert f"stopped: SIGTERM: stopped and saved at step {last}" in errors
     assert "Traceback" not in errors
 
-    (store.folder / ".0123.step_00000001.keras").write_bytes(b"half a file")
+    (store.folder / f".{'0' * 32}.step_00000001.keras").write_bytes(b"half a file")
     config = resolve({**TINY, "data_dir": str(data_dir)})
     config = dataclasses.replace(config, steps=last + 2)
     resumed = train(config, workdir, resume=True)
@@ -113,31 +119,154 @@ def test_killed_and_terminated_runs_end_as_whole_ones(data_dir, start, tmp_path)
 
 
 @pytest.mark.slow
-def test_sigterm_saves_in_the_process_itself(data_dir, tmp_path):
+def test_a_signal_saves_and_what_only_shows_may_fail(data_dir, tmp_path, capsys):
     config = resolve({**TINY, "data_dir": str(data_dir)})
-    config = dataclasses.replace(config, picture_every=2, checkpoint_every=1000)
+    config = dataclasses.replace(config, picture_every=2, checkpoint_every=2)
     before = signal.getsignal(signal.SIGTERM)
+    store = CheckpointStore(tmp_path / "checkpoints")
+    for name in ("pictures", "tensorboard"):
+        (tmp_path / name).write_text("in the way")
+    left = [tmp_path / f".{'a' * 32}.{name}" for name in ("watch.json", "config.json")]
+    for path in left:
+        path.write_text("half a file")
+    (tmp_path / "watch.json").write_text("{")
+    at_validation = []
 
     def be_terminated(model):
+        at_validation.append(store.steps())
         os.kill(os.getpid(), signal.SIGTERM)
-        return {}
+        raise KeyError("score")
 
-    with pytest.raises(PreemptedError, match="saved at step 2"):
+    with pytest.raises(PreemptedError, match="stopped and saved at step 2") as stop:
         train(config, tmp_path, validate=be_terminated)
-    assert CheckpointStore(tmp_path / "checkpoints").steps() == [2]
+    assert stop.value.code == RESTART
+    assert at_validation == [[2]]  # the checkpoint comes first
+    assert store.steps() == [2]
     assert signal.getsignal(signal.SIGTERM) is before
+    assert not any(path.exists() for path in left)
+    assert json.loads((tmp_path / "watch.json").read_text())[0]["step"] == 2
+    assert (tmp_path / "damaged_watch.json").read_text() == "{"
+    printed = capsys.readouterr().out
+    for what in ("TensorBoard", "pictures", "validation: KeyError: 'score'"):
+        assert printed.count(f"warning: the run goes on without {what}") == 1, printed
+    assert "compiling the training step of slot_attention" in printed
+
+
+def test_a_warning_is_printed_once(capsys):
+    shown = Shown()
+    for message in ("full\nof lines", "full", "other"):
+        with shown.may_fail("pictures"):
+            raise OSError(message)
+    assert capsys.readouterr().out.splitlines() == [
+        "warning: the run goes on without pictures: OSError: full",
+        "warning: the run goes on without pictures: OSError: other",
+    ]
+
+
+def test_ctrl_c_saves_after_the_step(capfd):
+    before = signal.getsignal(signal.SIGINT)
+    saved = []
+    with Preemption(saved.append) as preemption:
+        count = types.SimpleNamespace(numpy=lambda: 7)
+        optimizer = types.SimpleNamespace(iterations=count)
+        preemption.set_model(types.SimpleNamespace(optimizer=optimizer))
+        preemption.on_train_batch_end(0)
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(PreemptedError, match="Ctrl-C: stopped and saved at step 7"):
+            preemption.on_train_batch_end(1)
+    assert saved == [7]
+    assert preemption.received == signal.SIGINT
+    assert signal.getsignal(signal.SIGINT) is before
+    end = time.monotonic() + 60
+    while "once more ends" not in capfd.readouterr().err:  # a thread writes it
+        assert time.monotonic() < end
+
+
+def test_a_second_ctrl_c_ends_at_once():
+    path = ROOT / "genesis_keras" / "training" / "preemption.py"
+    # The file alone, with a stand-in for Keras, whose import takes seconds.
+    program = f"""
+import importlib.util, sys, time, types
+callbacks = types.SimpleNamespace(Callback=object)
+sys.modules["keras"] = types.SimpleNamespace(callbacks=callbacks)
+spec = importlib.util.spec_from_file_location("preemption", {str(path)!r})
+preemption = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(preemption)
+with preemption.Preemption(None):
+    print("ready", flush=True)
+    time.sleep(600)  # as a step that takes long
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.readline() == "\n"
+        assert "Ctrl-C: saving after this step" in process.stderr.readline()
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == INTERRUPTED
+    finally:
+        process.kill()
+
+
+@pytest.fixture
+def stopped_train(monkeypatch):
+    """Function that makes training end with an error; signals are as before after."""
+    handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+
+    def end_with(error):
+        def train(*_, **__):
+            raise error
+
+        monkeypatch.setattr("genesis_keras.training.run.train", train)
+
+    yield end_with
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def test_a_stopped_run_says_how_to_go_on(stopped_train, tmp_path, capsys):
+    stopped_train(PreemptedError("Ctrl-C: stopped and saved at step 7", INTERRUPTED))
+    workdir = tmp_path / "my run"
+    assert train_command([f"--workdir={workdir}"]) == INTERRUPTED
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("stopped: Ctrl-C: stopped and saved at step 7; go on with: ")
+    assert last.endswith(f" '--workdir={workdir}' --resume")
+
+
+def test_the_plan_is_said_before_the_first_step(stopped_train, tmp_path, capsys):
+    stopped_train(PreemptedError("SIGTERM: stopped and saved at step 7"))
+    flags = [f"--workdir={tmp_path}", "--recipe=paper", "--num_slots=3"]
+    assert train_command(flags) == RESTART
+    plan = capsys.readouterr().out.splitlines()[-1]
+    assert plan.startswith("recipe paper: 500,000 steps of 32 images; recipe fast ")
+    assert plan.endswith(f" --recipe=fast --num_slots=3 --workdir={tmp_path}")
+    train_command([f"--workdir={tmp_path}", "--steps=5"])
+    plan = capsys.readouterr().out.splitlines()[-1]
+    assert plan == "recipe fast: 5 steps of 16 images"
 
 
 def test_sigterm_between_steps_has_the_same_code(capfd):
     before = signal.getsignal(signal.SIGTERM)
     try:
-        exit_on_sigterm()
+        exit_on_signals()
         with pytest.raises(SystemExit) as stop:
             signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(SystemExit) as interrupted:
+            signal.raise_signal(signal.SIGINT)
     finally:
         signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     assert stop.value.code == RESTART
-    assert "stopped: SIGTERM, no step was running" in capfd.readouterr().err
+    assert interrupted.value.code == INTERRUPTED == 130
+    errors = capfd.readouterr().err
+    assert "stopped: SIGTERM, no step was running" in errors
+    assert "stopped: Ctrl-C, no step was running" in errors
 
 
 def test_a_second_run_on_a_workdir_is_refused(data_dir, tmp_path):
