@@ -81,12 +81,11 @@ def _train(options):
     except DivergedError as error:
         raise ValueError(str(error)) from error
     except (PreemptedError, WorkerLostError) as error:
-        again = (
-            f"{command_name('train')} --workdir={shlex.quote(str(workdir))} --resume"
-        )
-        if options.tune:
-            again = f"{command_name('train')} {shlex.join(sys.argv[1:])}"
-        print(f"stopped: {error}; go on: {again}", file=sys.stderr, flush=True)
+        words = [f"--workdir={workdir}", "--resume"]
+        if options.tune:  # what continues a search is the command that began it
+            words = sys.argv[1:]
+        again = f"{command_name('train')} {shlex.join(words)}"
+        print(f"stopped: {error}; go on with: {again}", file=sys.stderr, flush=True)
         return getattr(error, "code", RESTART)
     print(f"done: {command_name('evaluate')} --workdir={workdir}")
 
@@ -99,7 +98,7 @@ def _plan(config, chosen, options):
     shorter = {**chosen, "recipe": "fast"}
     steps = config.steps if options.resume else resolve(shorter).steps
     if steps < config.steps:
-        words = [*_words(shorter)]
+        words = _words(shorter)
         words += [f"--workdir={options.workdir}"] if options.workdir else []
         command = f"{command_name('train')} {shlex.join(words)}"
         plan += f"; recipe fast takes {steps:,}: {command}"
@@ -108,7 +107,12 @@ def _plan(config, chosen, options):
 
 def _words(settings):
     """Returns settings as words of the command line."""
-    return [f"--{name}={str(value)}" for name, value in settings.items()]
+    return [
+        f"--{'' if value else 'no'}{name}"
+        if isinstance(value, bool)
+        else f"--{name}={value}"
+        for name, value in settings.items()
+    ]
 
 
 def _search(chosen, workdir, options, score):

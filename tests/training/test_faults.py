@@ -241,11 +241,11 @@ def test_a_stopped_run_says_how_to_go_on(stopped_train, tmp_path, capsys):
 
 def test_the_plan_is_said_before_the_first_step(stopped_train, tmp_path, capsys):
     stopped_train(PreemptedError("SIGTERM: stopped and saved at step 7"))
-    flags = [f"--workdir={tmp_path}", "--recipe=paper", "--num_slots=3"]
+    flags = [f"--workdir={tmp_path}", "--recipe=paper", "--nosemi_convolution"]
     assert train_command(flags) == RESTART
     plan = capsys.readouterr().out.splitlines()[-1]
     assert plan.startswith("recipe paper: 500,000 steps of 32 images; recipe fast ")
-    assert plan.endswith(f" --recipe=fast --num_slots=3 --workdir={tmp_path}")
+    assert plan.endswith(f" --recipe=fast --nosemi_convolution --workdir={tmp_path}")
     train_command([f"--workdir={tmp_path}", "--steps=5"])
     plan = capsys.readouterr().out.splitlines()[-1]
     assert plan == "recipe fast: 5 steps of 16 images"
