@@ -75,11 +75,7 @@ def _reproduce(options):
     workdir = pathlib.Path(options.workdir or f"runs/{options.scale}")
     start_tensorflow()
     from genesis_keras.reproduce.progress import do_runs, list_runs, progress_of
-    from genesis_keras.training.preemption import (
-        RESTART,
-        PreemptedError,
-        exit_on_sigterm,
-    )
+    from genesis_keras.training.preemption import PreemptedError, exit_on_signals
     from genesis_keras.training.run import train
 
     print(list_runs(runs, workdir), flush=True)
@@ -87,13 +83,14 @@ def _reproduce(options):
         return 0
     failed = {}
     if not options.report:
-        exit_on_sigterm()
+        exit_on_signals()
         resume = functools.partial(train, resume=True)
         try:
             failed = do_runs(runs, workdir, resume, options.worker)
         except PreemptedError as error:
-            print(f"stopped: {error}", file=sys.stderr, flush=True)
-            return RESTART
+            again = f"{_COMMAND} {shlex.join(sys.argv[1:])}"
+            print(f"stopped: {error}; go on with: {again}", file=sys.stderr, flush=True)
+            return error.code
     done = [run for run in runs if progress_of(run, workdir).is_done]
     if len(done) < len(runs) and not options.report:
         print(
