@@ -6,13 +6,13 @@ carry textures, and the labels are exact. Lengths are fractions of the image's
 side, so that one recipe serves every image size.
 """
 
-import colorsys
 import dataclasses
 import functools
 
 import numpy as np
 
-from .textures import TEXTURES, draw_texture
+from .painting import paint
+from .textures import TEXTURES
 
 # Below this visible share of the image an object cannot be told from noise:
 # 10 pixels of a 32x32 image.
@@ -22,15 +22,11 @@ MIN_VISIBLE_AREA = 10 / 32**2
 # again this many times before the recipe counts as impossible.
 _MAX_PLACEMENTS = 40
 _MAX_SCENES = 200
-_MAX_COLORS = 1000
 
 _TRIANGLE_RADIUS = 1.3  # of the corners, where a disc has radius 1
 _SQUARE_HALF_SIDE = 0.9
 _CROSS_HALF_WIDTH = 0.4
 _HALF_DISC_RADIUS = 1.3
-
-_OBJECT_SATURATION, _OBJECT_VALUE = (0.6, 1.0), (0.6, 1.0)
-_BACKGROUND_SATURATION, _BACKGROUND_VALUE = (0.2, 0.8), (0.2, 0.8)
 
 
 def _triangle(u, v):
@@ -164,18 +160,36 @@ def draw_scene(
         ValueError: `image_size` is too small, or no scene keeps the recipe's
             rules.
     """
+    return draw_known_scene(rng, recipe, image_size)[:2]
+
+
+def draw_known_scene(
+    rng: np.random.Generator, recipe: Recipe, image_size: int
+) -> tuple[np.ndarray, np.ndarray, list[dict]]:
+    """Draws one scene, as `draw_scene`, and tells what is in it.
+
+    Returns:
+        Image and labels, and a dict for every object, in the order of the labels:
+        "shape", its index in `SHAPES`; "color", RGB in [0, 1], of a textured object
+        the mean of its two; "size", its radius, and "position", x and y of its
+        centre, as fractions of the image's side.
+
+    Raises:
+        ValueError: as `draw_scene`.
+    """
     if image_size < 8:
         raise ValueError(f"image_size must be at least 8, got {image_size}.")
     for _ in range(_MAX_SCENES):
         low, high = recipe.num_objects
         count = int(rng.integers(low, high, endpoint=True))
-        segmentation = _place_objects(rng, recipe, count, image_size)
-        if segmentation is not None and recipe.textures:
-            image = _paint_textures(rng, recipe, segmentation, count)
-            return image, segmentation[..., None]
-        if segmentation is not None:
-            colors = _draw_colors(rng, recipe, count)  # [1 + count, 3]
-            return colors[segmentation], segmentation[..., None]
+        placed = _place_objects(rng, recipe, count, image_size)
+        if placed is not None:
+            segmentation, objects = placed
+            centres = _pixel_centres(image_size)
+            image, colors = paint(rng, recipe, segmentation, count, centres)
+            for item, color in zip(objects, colors, strict=True):
+                item["color"] = tuple(color / 255)
+            return image, segmentation[..., None], objects
     raise ValueError(
         f"No room for num_objects={recipe.num_objects} of radius={recipe.radius} "
         f"with max_hidden={recipe.max_hidden}: no scene found in {_MAX_SCENES} tries."
@@ -183,28 +197,30 @@ def draw_scene(
 
 
 def _place_objects(rng, recipe, count, image_size):
-    """Labels [S, S] of `count` objects, or None if one found no place."""
+    """Labels [S, S] and facts of `count` objects, or None if one found no place."""
     min_pixels = MIN_VISIBLE_AREA * image_size**2
     segmentation = np.zeros((image_size, image_size), np.uint8)
     least_visible = np.zeros(count)
+    objects = []
     for index in range(count):
         for _ in range(_MAX_PLACEMENTS):
-            mask = _draw_mask(rng, recipe, image_size)
+            mask, facts = _draw_mask(rng, recipe, image_size)
             trial = np.where(mask, np.uint8(index + 1), segmentation)
             visible = np.bincount(trial.ravel(), minlength=index + 2)[1:]
             whole = np.count_nonzero(mask)
             least_visible[index] = max(min_pixels, (1 - recipe.max_hidden) * whole)
             if np.all(visible >= least_visible[: index + 1]):
                 segmentation = trial
+                objects.append(facts)
                 break
         else:
             return None
-    return segmentation
+    return segmentation, objects
 
 
 def _draw_mask(rng, recipe, image_size):
-    """Mask [S, S] of one random shape at a random place."""
-    inside = SHAPES[recipe.shapes[rng.integers(len(recipe.shapes))]]
+    """Mask [S, S] of one random shape at a random place, and its facts."""
+    shape = recipe.shapes[rng.integers(len(recipe.shapes))]
     radius = rng.uniform(*recipe.radius)
     margin = recipe.margin * radius
     x, y = rng.uniform(margin, 1 - margin, size=2)
@@ -216,63 +232,10 @@ def _draw_mask(rng, recipe, image_size):
     stretch = np.sqrt(aspect)
     u = (np.cos(angle) * dx + np.sin(angle) * dy) * stretch
     v = (np.cos(angle) * dy - np.sin(angle) * dx) / stretch
-    return inside(u, v)
+    facts = {"shape": list(SHAPES).index(shape), "size": radius, "position": (x, y)}
+    return SHAPES[shape](u, v), facts
 
 
 @functools.lru_cache(maxsize=8)
 def _pixel_centres(image_size):
     return (np.arange(image_size) + 0.5) / image_size
-
-
-def _draw_colors(rng, recipe, count):
-    """Colours uint8 [1 + count, 3] of the background and the objects."""
-    background = recipe.background or _draw_hsv(
-        rng, _BACKGROUND_SATURATION, _BACKGROUND_VALUE
-    )
-    if recipe.identical_color:
-        objects = _draw_object_colors(rng, recipe, 1, background) * count
-    else:
-        objects = _draw_object_colors(rng, recipe, count, background)
-    return np.array([background, *objects], np.uint8)
-
-
-def _draw_object_colors(rng, recipe, count, background):
-    if recipe.palette is not None:
-        return [recipe.palette[i] for i in rng.permutation(len(recipe.palette))[:count]]
-    taken = [background]
-    for _ in range(_MAX_COLORS):
-        color = _draw_hsv(rng, _OBJECT_SATURATION, _OBJECT_VALUE)
-        distances = np.linalg.norm(np.subtract(taken, color), axis=-1)
-        if distances.min() >= recipe.min_color_distance:
-            taken.append(color)
-        if len(taken) > count:
-            return taken[1:]
-    raise ValueError(
-        f"min_color_distance={recipe.min_color_distance} is too large: no {count} "
-        f"colours found in {_MAX_COLORS} tries."
-    )
-
-
-def _paint_textures(rng, recipe, segmentation, count):
-    """Image [S, S, 3] in which every label has a texture of two colours."""
-    first = recipe.background or _draw_hsv(rng, _OBJECT_SATURATION, _OBJECT_VALUE)
-    num_colors = 3 if recipe.identical_color else count + 1
-    more = _draw_object_colors(rng, recipe, num_colors - 1, first)
-    colors = np.array([first, *more], np.uint8)
-    centres = _pixel_centres(len(segmentation))
-    image = np.zeros((*segmentation.shape, 3), np.uint8)
-    for label in range(count + 1):
-        name = recipe.textures[rng.integers(len(recipe.textures))]
-        pattern = draw_texture(rng, name, recipe.texture_period, centres)
-        pair = min(label, 1) if recipe.identical_color else label
-        own = np.where(pattern, (pair + 1) % num_colors, pair)
-        mask = segmentation == label
-        image[mask] = colors[own[mask]]
-    return image
-
-
-def _draw_hsv(rng, saturation, value):
-    rgb = colorsys.hsv_to_rgb(
-        rng.uniform(), rng.uniform(*saturation), rng.uniform(*value)
-    )
-    return tuple(round(255 * channel) for channel in rgb)

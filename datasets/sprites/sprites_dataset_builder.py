@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow_datasets as tfds
 
-from .rendering import Recipe, draw_scene
+from .rendering import SHAPES, Recipe, draw_known_scene
 
 # Split name -> first word of the split's seed. Numbers are part of the data:
 # never renumber them.
@@ -122,8 +122,41 @@ class SpritesConfig(tfds.core.BuilderConfig):
         Returns:
             The image, uint8 [S, S, 3], and its labels, uint8 [S, S, 1].
         """
+        return self.draw_known(split, index)[:2]
+
+    def draw_known(self, split: str, index: int):
+        """Draws image `index` of `split` and tells what is in it.
+
+        Returns:
+            The image, its labels, and a dict of arrays with a row for each object, in
+            the order of the labels, and rows of zeros up to `max_objects`: "shape",
+            int32 [N], index in `SHAPES` or -1 without an object; "color", float32
+            [N, 3], RGB in [0, 1]; "size", float32 [N], and "position", float32 [N, 2],
+            radius and x and y of the centre as fractions of the side; and
+            "visible_pixels", int32 [N].
+        """
         rng = np.random.default_rng([self.seed, SPLIT_IDS[split], index])
-        return draw_scene(rng, self.split_recipe(split), self.image_size)
+        image, segmentation, objects = draw_known_scene(
+            rng, self.split_recipe(split), self.image_size
+        )
+        count, rows = len(objects), self.max_objects
+        factors = {
+            "shape": np.full(rows, -1, np.int32),
+            "color": np.zeros((rows, 3), np.float32),
+            "size": np.zeros(rows, np.float32),
+            "position": np.zeros((rows, 2), np.float32),
+            "visible_pixels": np.zeros(rows, np.int32),
+        }
+        for name in ("shape", "color", "size", "position"):
+            factors[name][:count] = [item[name] for item in objects]
+        pixels = np.bincount(segmentation.ravel(), minlength=count + 1)
+        factors["visible_pixels"][:count] = pixels[1:]
+        return image, segmentation, factors
+
+    @property
+    def max_objects(self) -> int:
+        """The greatest number of objects in an image of any split."""
+        return max(self.recipe.num_objects[1], self.recipe.more_objects[1])
 
 
 _EASY_TEXT = (
@@ -145,8 +178,11 @@ _TEXTURED_TEXT = (
 class Builder(tfds.core.GeneratorBasedBuilder):
     """Builder of sprites: scenes of simple shapes with a label for each."""
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "Initial release."}
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES = {
+        "1.1.0": "What is known of each object; images and labels as before.",
+        "1.0.0": "Initial release.",
+    }
     BUILDER_CONFIGS = [
         SpritesConfig(name="easy", description=f"{_EASY_TEXT}; 32x32.", recipe=EASY),
         SpritesConfig(name="hard", description=f"{_HARD_TEXT}; 32x32.", recipe=HARD),
@@ -176,7 +212,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     ]
 
     def _info(self) -> tfds.core.DatasetInfo:
-        size = self.builder_config.image_size
+        size, rows = self.builder_config.image_size, self.builder_config.max_objects
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(
                 {
@@ -189,6 +225,17 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                         use_colormap=True,
                         doc="0 is the background, 1 to n the n objects, back to front.",
                     ),
+                    "shape": tfds.features.Tensor(
+                        shape=(rows,),
+                        dtype=np.int32,
+                        doc=f"Of object i, label i + 1: {', '.join(SHAPES)}; -1: none.",
+                    ),
+                    "color": tfds.features.Tensor(shape=(rows, 3), dtype=np.float32),
+                    "size": tfds.features.Tensor(shape=(rows,), dtype=np.float32),
+                    "position": tfds.features.Tensor(shape=(rows, 2), dtype=np.float32),
+                    "visible_pixels": tfds.features.Tensor(
+                        shape=(rows,), dtype=np.int32
+                    ),
                 }
             ),
         )
@@ -199,5 +246,5 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, split: str):
         for index in range(self.builder_config.num_images(split)):
-            image, segmentation = self.builder_config.draw(split, index)
-            yield index, {"image": image, "segmentation": segmentation}
+            image, segmentation, factors = self.builder_config.draw_known(split, index)
+            yield index, {"image": image, "segmentation": segmentation, **factors}

@@ -115,6 +115,50 @@ def test_colour_solves_hard_but_not_textured():
     assert ari < 0.5 and covering < 0.4
 
 
+@pytest.mark.parametrize("name", ["hard", "textured"])
+def test_what_is_known_of_objects_is_in_the_picture(name):
+    config = CONFIGS[name]
+    for index in range(20):
+        image, labels, known = config.draw_known("test", index)
+        assert (image == config.draw("test", index)[0]).all()
+        areas = np.bincount(labels.ravel(), minlength=7)[1:]
+        np.testing.assert_array_equal(known["visible_pixels"], areas)
+        count = labels.max()
+        assert (known["shape"][:count] >= 0).all() and (
+            known["shape"][count:] < 0
+        ).all()
+        for i in range(count):
+            pixels = image[labels[..., 0] == i + 1] / 255
+            own = np.unique(pixels, axis=0)
+            if name == "hard" or len(own) == 2:
+                np.testing.assert_allclose(
+                    own.mean(axis=0), known["color"][i], atol=1e-6
+                )
+
+
+@pytest.mark.parametrize("shape", ["square", "disc"])
+def test_shape_place_and_size_of_an_object(shape):
+    recipe = rendering.Recipe(num_objects=(1, 1), more_objects=(1, 1), shapes=(shape,))
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        _, labels, (known,) = rendering.draw_known_scene(rng, recipe, 256)
+        rows, columns, _ = np.nonzero(labels)
+        centre = ((columns.mean() + 0.5) / 256, (rows.mean() + 0.5) / 256)
+        np.testing.assert_allclose(known["position"], centre, atol=0.5 / 256)
+        area = {"square": 1.8**2, "disc": np.pi}[shape] * known["size"] ** 2
+        assert labels.mean() == pytest.approx(area, rel=0.03)
+        assert list(rendering.SHAPES)[known["shape"]] == shape
+
+
+def test_one_textured_object_differs_from_its_background():
+    recipe = dataclasses.replace(CONFIGS["textured"].recipe, num_objects=(1, 1))
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        image, labels = rendering.draw_scene(rng, recipe, 32)
+        seen = [set(map(tuple, image[labels[..., 0] == i].tolist())) for i in (0, 1)]
+        assert seen[1] - seen[0]
+
+
 @pytest.mark.parametrize("name", CONFIGS)
 def test_number_of_objects(name):
     config = CONFIGS[name]
@@ -312,6 +356,11 @@ def test_builder_writes_what_the_config_draws(tiny):
             for example in tfds.as_numpy(tiny.as_dataset(split=split))
         }
         drawn = draw_many(tiny.builder_config, split, size)
+        known = [tiny.builder_config.draw_known(split, i)[2] for i in range(size)]
+        for name in known[0]:
+            values = {v[name].tobytes() for v in known}
+            examples = tfds.as_numpy(tiny.as_dataset(split=split))
+            assert values == {example[name].tobytes() for example in examples}
         assert stored == {(a.tobytes(), b.tobytes()) for a, b in drawn}
 
 
@@ -319,6 +368,11 @@ def test_builder_describes_itself(tiny):
     assert tiny.info.features.shape == {
         "image": (24, 24, 3),
         "segmentation": (24, 24, 1),
+        "shape": (6,),
+        "color": (6, 3),
+        "size": (6,),
+        "position": (6, 2),
+        "visible_pixels": (6,),
     }
     assert "exact label for every object" in tiny.info.description
     assert "genesis_keras" in tiny.info.citation
