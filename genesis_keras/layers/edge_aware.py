@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 
-def edge_aware_smoothing(values, guide, num_passes, edge_scale=0.12, length=1 / 30):
+def edge_aware_smoothing(values, guide, num_passes, edge_scale, length=1 / 30):
     """Smooths values along rows and columns, but not across edges of a guide.
 
     The normalised convolution of the domain transform (Gastal and Oliveira, "Domain

@@ -10,7 +10,7 @@ from genesis_keras.layers.schedules import linear_ramp
 
 _APPEARANCE_DIM, _COORDINATE_DIM = 3, 2
 # Brightness tells regions apart, though not clusters: it stops the smoothing.
-_GUIDE_BRIGHTNESS = 0.5
+_GUIDE_BRIGHTNESS = 1.0
 
 
 @keras.saving.register_keras_serializable("genesis_keras")
@@ -41,6 +41,7 @@ class SemiConvolution(keras.layers.Layer):
         fade_start: Training step at which both factors begin to change.
         fade_steps: Steps that this takes; 0 keeps the first factors for ever.
         region_passes: Passes of `edge_aware_smoothing`; 0 for none.
+        region_edge_scale: Difference of appearance that it takes for an edge.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
@@ -73,6 +74,7 @@ class SemiConvolution(keras.layers.Layer):
         fade_start=0,
         fade_steps=0,
         region_passes=0,
+        region_edge_scale=0.12,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -93,6 +95,11 @@ class SemiConvolution(keras.layers.Layer):
             if not value >= 0:
                 raise ValueError(f"{name} must not be negative; got {value}")
             setattr(self, name, value)
+        if not region_edge_scale > 0:
+            raise ValueError(
+                f"region_edge_scale must be positive; got {region_edge_scale}"
+            )
+        self.region_edge_scale = region_edge_scale
         least = _COORDINATE_DIM + _APPEARANCE_DIM
         if appearance_scale and (embedding_dim < least or not use_coordinates):
             raise ValueError(
@@ -165,7 +172,9 @@ class SemiConvolution(keras.layers.Layer):
         grid = tf.broadcast_to(grid, [*tf.unstack(tf.shape(start)[:3]), 2])
         start = tf.concat([start, grid], axis=-1)  # [B, H, W, 5]
         guide = appearance(images, brightness=_GUIDE_BRIGHTNESS)
-        return edge_aware_smoothing(start, guide, self.region_passes)
+        return edge_aware_smoothing(
+            start, guide, self.region_passes, self.region_edge_scale
+        )
 
     def _scales(self):
         scales = [self.appearance_scale, self.coordinate_scale]
@@ -181,7 +190,7 @@ class SemiConvolution(keras.layers.Layer):
         names = (
             "embedding_dim use_coordinates gate_rate appearance_scale "
             "coordinate_scale final_appearance_scale final_coordinate_scale "
-            "fade_start fade_steps region_passes"
+            "fade_start fade_steps region_passes region_edge_scale"
         )
         return {
             **super().get_config(),

@@ -25,7 +25,7 @@ MAX_CHANNELS = 64  # widest convolutions, whatever the feature_dim
 _MASK_TERMS = tuple(MaskObjective.__dataclass_fields__)
 _EMBEDDING = (
     "appearance_scale coordinate_scale final_appearance_scale final_coordinate_scale "
-    "fade_start fade_steps region_passes gate_rate"
+    "fade_start fade_steps region_passes region_edge_scale gate_rate"
 ).split()
 _POOLING = ("pooled_statistics", "stop_mask_gradient")
 _SETTINGS = (
@@ -57,8 +57,8 @@ class GenesisV2(GenerativeModel):
         mask_responsibility, mask_responsibility_start, mask_responsibility_steps:
             Terms of the loss, see `objectives.mask_objective.MaskObjective`.
         appearance_scale, coordinate_scale, final_appearance_scale,
-        final_coordinate_scale, fade_start, fade_steps, region_passes, gate_rate: What
-            is added to the embeddings, see `SemiConvolution`.
+        final_coordinate_scale, fade_start, fade_steps, region_passes,
+        region_edge_scale, gate_rate: Of the embeddings, see `SemiConvolution`.
         pooled_statistics, stop_mask_gradient: See `ObjectPooling`.
         hard_masks: Variant of the IC-SBP, see `InstanceColouring`.
         mask_normalization: Variant of the IC-SBP, see `InstanceColouring`.
@@ -117,6 +117,7 @@ class GenesisV2(GenerativeModel):
         fade_start=0,
         fade_steps=0,
         region_passes=0,
+        region_edge_scale=0.12,
         pooled_statistics=False,
         stop_mask_gradient=False,
         hard_masks=False,

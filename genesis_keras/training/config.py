@@ -39,7 +39,7 @@ class RunConfig:
     model: str = setting(
         "genesis_v2", "Name of the model.", topic="Run", choices=MODELS
     )
-    dataset: str = setting("sprites", "Name of the data set, NAME or NAME/CONFIG.")
+    dataset: str = setting("sprites/hard", "Name of the data set, NAME or NAME/CONFIG.")
     recipe: str = setting("", "paper or fast; by default what suits the data set.")
     seed: int = setting(
         0, "Seed of weights, draws and data order.", least=0, most=_MAX_SEED
@@ -93,6 +93,9 @@ class RunConfig:
     )
     region_passes: int = setting(
         0, "Passes of edge-aware smoothing of both.", of=_V2, least=0
+    )
+    region_edge_scale: float = setting(
+        0.12, "Difference of appearance that is an edge to it.", of=_V2, above=0
     )
     pooled_statistics: bool = setting(
         False, "Latents see mean colour, position and size of their mask.", of=_V2

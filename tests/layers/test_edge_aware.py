@@ -28,8 +28,8 @@ def test_rows_and_columns_are_treated_alike():
     def transposed(x):
         return tf.transpose(x, [0, 2, 1, 3])
 
-    smooth = edge_aware_smoothing(values, guide, 8)
-    other = edge_aware_smoothing(transposed(values), transposed(guide), 8)
+    smooth = edge_aware_smoothing(values, guide, 8, 0.12)
+    other = edge_aware_smoothing(transposed(values), transposed(guide), 8, 0.12)
     np.testing.assert_allclose(smooth, transposed(other), atol=0.05)
 
 
@@ -44,7 +44,7 @@ def two_squares():
 def test_coordinates_become_those_of_the_region():
     images, labels = two_squares()
     grid = coordinates(16, 16)[None]
-    smooth = edge_aware_smoothing(grid, appearance(images), 4)[0].numpy()
+    smooth = edge_aware_smoothing(grid, appearance(images), 4, 0.12)[0].numpy()
     for label in (1, 2):
         inside = smooth[labels == label]
         np.testing.assert_allclose(
