@@ -62,12 +62,12 @@ def _train(options):
         config, workdir = locate(chosen, options.workdir, options.resume)
     start_tensorflow()
     from genesis_keras.training.callbacks import DivergedError
-    from genesis_keras.training.distribution import WorkerLostError
     from genesis_keras.training.preemption import (
         RESTART,
         PreemptedError,
         exit_on_signals,
     )
+    from genesis_keras.training.rendezvous import WorkerLostError
     from genesis_keras.training.run import train
 
     exit_on_signals()

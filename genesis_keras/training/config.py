@@ -14,7 +14,7 @@ MODELS = ("genesis_v2", "genesis", "monet", "slot_attention")
 """Names of the models; `models.registry` has their classes."""
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-FREE = {"steps", "data_dir", "manual_dir", "strategy"}
+FREE = {"steps", "data_dir", "manual_dir", "strategy", "worker_timeout"}
 FREE |= {"summary_every", "picture_every", "checkpoint_every"}
 """Settings that may change when a run goes on."""
 _V2, _MONET, _SLOTS = ("genesis_v2",), ("monet",), ("slot_attention",)
@@ -211,6 +211,9 @@ class RunConfig:
         f"Devices: {', '.join(STRATEGIES)}; see docs/scaling.md.",
         choices=STRATEGIES,
     )
+    worker_timeout: int = setting(
+        600, "Seconds to wait for the other workers; 0: for ever.", least=0
+    )
     precision: str = setting(
         "float32", f"Of the model: {', '.join(PRECISIONS)}.", choices=PRECISIONS
     )
@@ -306,6 +309,16 @@ def resolve(overrides):
             "recipe": recipe,
         }
     )
+
+
+def decisive_settings(config):
+    """Returns the settings that must be the same in all processes of a job.
+
+    Args:
+        config: A `RunConfig`.
+    """
+    settings = dataclasses.asdict(config)
+    return {k: v for k, v in settings.items() if k not in FREE - {"steps"}}
 
 
 def changed_settings(before, after):

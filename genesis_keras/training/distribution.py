@@ -1,18 +1,15 @@
 """Many devices: TensorFlow's strategies, and what each process of a job does."""
 
-import json
 import os
 
 import tensorflow as tf
 
+from genesis_keras.training.cluster import Cluster, read_cluster
 from genesis_keras.training.config import STRATEGIES
+from genesis_keras.training.rendezvous import meet
 
 
-class WorkerLostError(RuntimeError):
-    """Another process of a multi-worker job is gone; restart all of them."""
-
-
-def make_strategy(name):
+def make_strategy(name, settings=None, worker_timeout=0):
     """Returns a `tf.distribute` strategy.
 
     That of several workers must be made before anything else runs in TensorFlow; it
@@ -23,9 +20,12 @@ def make_strategy(name):
             logical CPU devices; "multi_worker", all processes that the environment
             variable `TF_CONFIG` (or Slurm's variables) names; "auto", the one of
             these that fits: several workers in `TF_CONFIG`, several GPUs, else none.
+        settings: Dict of what must be the same in all workers.
+        worker_timeout: Seconds to wait for the other workers; 0 for ever.
 
     Raises:
-        ValueError: Unknown name, or `TF_CONFIG` names no cluster.
+        ValueError: Unknown name, `TF_CONFIG` is wrong, or settings differ.
+        WorkerLostError: A worker has not come in time.
     """
     if name not in STRATEGIES:
         raise ValueError(f"strategy must be one of {STRATEGIES}; got {name!r}")
@@ -37,7 +37,9 @@ def make_strategy(name):
         devices = tf.config.list_logical_devices("GPU")
         devices = devices or tf.config.list_logical_devices("CPU")
         return tf.distribute.MirroredStrategy([device.name for device in devices])
-    resolver = _resolver()
+    cluster, resolver = _job()
+    if len(cluster.addresses) > 1:
+        meet(cluster, settings or {}, worker_timeout)
     return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
 
 
@@ -120,28 +122,30 @@ def check_same_everywhere(strategy, name, value):
 
 
 def _fitting_strategy():
-    if sum(len(tasks) for tasks in _cluster().values()) > 1:
+    cluster = read_cluster(os.environ.get("TF_CONFIG") or "{}")
+    if cluster is not None and len(cluster.addresses) > 1:
         return "multi_worker"
     return "mirrored" if len(tf.config.list_physical_devices("GPU")) > 1 else "none"
 
 
-def _cluster():
-    """The addresses that `TF_CONFIG` names, by kind of task."""
-    text = os.environ.get("TF_CONFIG") or "{}"
-    try:
-        return json.loads(text).get("cluster", {})
-    except (ValueError, AttributeError) as error:
-        raise ValueError(f"TF_CONFIG is no JSON object; got {text!r}") from error
-
-
-def _resolver():
-    if os.environ.get("TF_CONFIG"):
-        if not _cluster():
-            text = os.environ["TF_CONFIG"]
+def _job():
+    """The `Cluster` of this process and TensorFlow's resolver of it."""
+    resolvers = tf.distribute.cluster_resolver
+    if text := os.environ.get("TF_CONFIG"):
+        cluster = read_cluster(text)
+        if cluster is None:
             raise ValueError(f"TF_CONFIG names no cluster; got {text!r}")
-        return tf.distribute.cluster_resolver.TFConfigClusterResolver()
+        return cluster, resolvers.TFConfigClusterResolver()
     if int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1:
-        return tf.distribute.cluster_resolver.SlurmClusterResolver()
+        resolver = resolvers.SlurmClusterResolver()
+        tasks = resolver.cluster_spec().as_dict()
+        kind, index = resolver.get_task_info()
+        addresses = {
+            f"{kind} {index}": address
+            for kind in sorted(tasks)
+            for index, address in enumerate(tasks[kind])
+        }
+        return Cluster(addresses, f"{kind} {index}"), resolver
     raise ValueError(
         "strategy='multi_worker' needs the environment variable TF_CONFIG, or a job "
         "step of Slurm with several tasks"

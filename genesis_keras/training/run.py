@@ -8,6 +8,8 @@ import keras
 import tensorflow as tf
 
 from genesis_keras.data.pipeline import load
+from genesis_keras.data.preparation import prepare
+from genesis_keras.data.registry import get_spec
 from genesis_keras.models.registry import get_model, settings_of
 from genesis_keras.storage import remove_partial
 from genesis_keras.training.callbacks import (
@@ -18,9 +20,9 @@ from genesis_keras.training.callbacks import (
 )
 from genesis_keras.training.checkpoints import CheckpointStore, run_record, save_model
 from genesis_keras.training.collapse import SlotWatch
+from genesis_keras.training.config import decisive_settings
 from genesis_keras.training.continuing import check_same_run, holds_run
 from genesis_keras.training.distribution import (
-    WorkerLostError,
     check_same_everywhere,
     distribute,
     is_chief,
@@ -30,6 +32,7 @@ from genesis_keras.training.locking import exclusive
 from genesis_keras.training.optimizers import SkippingOptimizer, make_optimizer
 from genesis_keras.training.preemption import Preemption
 from genesis_keras.training.progress import Progress, say
+from genesis_keras.training.rendezvous import WorkerLostError
 from genesis_keras.training.saved_files import MODEL_FILE
 from genesis_keras.training.summaries import (
     Pictures,
@@ -65,11 +68,14 @@ def train(config, workdir, resume=False, validate=None):
             another process is training in it.
         DivergedError: The loss is no longer finite; checkpoints are kept.
         PreemptedError: SIGTERM or Ctrl-C came; a checkpoint is saved.
-        WorkerLostError: Another process of a multi-worker job is gone.
+        WorkerLostError: Another process of a multi-worker job is gone, or did not come.
+        MemoryError: A step does not fit into memory.
         OSError: The folder cannot be written.
     """
     workdir = pathlib.Path(workdir)
-    strategy = make_strategy(config.strategy)
+    same = {**decisive_settings(config), "resume": bool(resume)}
+    same |= {"tensorflow": tf.__version__, "keras": keras.__version__}
+    strategy = make_strategy(config.strategy, same, config.worker_timeout)
     store = CheckpointStore(workdir / "checkpoints", config=config)
     chief = is_chief(strategy)
     with exclusive(workdir) if chief else contextlib.nullcontext():
@@ -85,7 +91,7 @@ def train(config, workdir, resume=False, validate=None):
         if step and chief:
             say(f"resuming {workdir} at step {step}")
         if step < config.steps:
-            with _naming_lost_workers(strategy):
+            with _naming_lost_workers(strategy), _explaining(config):
                 _fit(model, config, workdir, strategy, store, step, validate)
         if chief:
             record = run_record(model, max(step, config.steps), config)
@@ -108,6 +114,27 @@ def _naming_lost_workers(strategy):
         raise WorkerLostError(
             "another worker of the job is gone; restart all workers with --resume to "
             f"go on from the last checkpoint ({error.message.splitlines()[0]})"
+        ) from error
+
+
+@contextlib.contextmanager
+def _explaining(config):
+    """Says of errors of TensorFlow in a step what they mean for the run."""
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        side = config.image_size
+        raise MemoryError(
+            f"a step of batch_size={config.batch_size} images of {side}x{side} with "
+            f"num_slots={config.num_slots} does not fit into memory"
+        ) from error
+    except tf.errors.DataLossError as error:
+        spec = get_spec(config.dataset)
+        folder = prepare(spec, config.data_dir or None).data_dir
+        raise ValueError(
+            f"a file of the data in {str(folder)!r} is damaged "
+            f"({error.message.splitlines()[0]}): delete this folder, and the data set "
+            "is made again"
         ) from error
 
 

@@ -116,7 +116,8 @@ class RunTuner(keras_tuner.Tuner):
             Dict of the objective.
 
         Raises:
-            keras_tuner.errors.FailedTrialError: The run has diverged.
+            keras_tuner.errors.FailedTrialError: The run has diverged, or does not
+                fit into memory.
             keras_tuner.errors.FatalError: The search is to end now.
         """
         values = trial.hyperparameters.values
@@ -130,7 +131,7 @@ class RunTuner(keras_tuner.Tuner):
         print(f"\ntrial {trial.trial_id}: {steps} steps in {folder}", flush=True)
         try:
             model = train(dataclasses.replace(config, steps=steps), folder, resume=True)
-        except DivergedError as error:
+        except (DivergedError, MemoryError) as error:
             raise keras_tuner.errors.FailedTrialError(str(error)) from error
         except (PreemptedError, OSError) as error:
             raise keras_tuner.errors.FatalError(str(error)) from error

@@ -73,6 +73,25 @@ def test_two_devices_evaluate_as_one_does(name):
     assert found["scores"] < 1e-5, found
 
 
+@pytest.mark.slow
+def test_workers_that_differ_end_before_the_first_step(job, tmp_path):
+    settings, _ = job
+    each = [{**settings, "steps": 4, "seed": seed} for seed in (0, 1)]
+    processes = start_workers(2, each, tmp_path / "job")
+    try:
+        for index, process in enumerate(processes):
+            assert process.wait(300) == 1, output_of(tmp_path / "job", index)
+            printed = output_of(tmp_path / "job", index)
+            assert (
+                f"error: the workers differ: seed={index} on worker {index}" in printed
+            )
+            assert "Traceback" not in printed
+    finally:
+        for process in processes:
+            process.kill()
+    assert not (tmp_path / "job" / "config.json").exists()
+
+
 def free_ports(count):
     sockets = [socket.socket() for _ in range(count)]
     for each in sockets:
@@ -84,13 +103,17 @@ def free_ports(count):
 
 
 def start_workers(count, settings, workdir):
-    """Starts the processes of a job; their output goes to files beside `workdir`."""
+    """Starts the processes of a job; their output goes to files beside `workdir`.
+
+    `settings` is a dict, or a list of one for each.
+    """
     workers = [f"localhost:{port}" for port in free_ports(count)]
-    flags = [f"--{name}={value}" for name, value in settings.items()]
+    settings = settings if isinstance(settings, list) else [settings] * count
     processes = []
     for index in range(count):
         task = {"cluster": {"worker": workers}, "task": {"type": "worker"}}
         task["task"]["index"] = index
+        flags = [f"--{name}={value}" for name, value in settings[index].items()]
         with open(f"{workdir}.{index}.log", "w") as log:
             processes.append(
                 subprocess.Popen(

@@ -13,6 +13,7 @@ import types
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from genesis_keras import GECO
 from genesis_keras.commands.train import main as train_command
@@ -212,6 +213,32 @@ with preemption.Preemption(None):
         assert process.wait(60) == INTERRUPTED
     finally:
         process.kill()
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (
+            tf.errors.ResourceExhaustedError,
+            MemoryError,
+            "a step of batch_size=2 images of 32x32 with num_slots=2 does not fit",
+        ),
+        (
+            tf.errors.DataLossError,
+            ValueError,
+            r"a file of the data in '.*/sprites/easy/[\d.]+' is damaged \(broken\)",
+        ),
+    ],
+)
+def test_errors_of_a_step_say_what_to_do(
+    error, kind, message, data_dir, tmp_path, monkeypatch
+):
+    def fit(*_, **__):
+        raise error(None, None, "broken\nby a test")
+
+    monkeypatch.setattr(keras.Model, "fit", fit)
+    with pytest.raises(kind, match=message):
+        train(resolve({**TINY, "data_dir": str(data_dir)}), tmp_path)
 
 
 @pytest.fixture
