@@ -15,7 +15,7 @@ import numpy as np
 
 from genesis_keras.models.registry import get_model, settings_of
 from genesis_keras.storage import replacing
-from genesis_keras.training.config import changed_settings
+from genesis_keras.training.continuing import changed_settings
 from genesis_keras.training.progress import say
 from genesis_keras.training.saved_files import (
     DAMAGE,

@@ -14,9 +14,6 @@ MODELS = ("genesis_v2", "genesis", "monet", "slot_attention")
 """Names of the models; `models.registry` has their classes."""
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-FREE = {"steps", "data_dir", "manual_dir", "strategy", "worker_timeout"}
-FREE |= {"summary_every", "picture_every", "checkpoint_every"}
-"""Settings that may change when a run goes on."""
 _V2, _MONET, _SLOTS = ("genesis_v2",), ("monet",), ("slot_attention",)
 _GENESIS = ("genesis_v2", "genesis")
 _LIKELIHOOD = ("genesis_v2", "genesis", "monet")
@@ -309,36 +306,6 @@ def resolve(overrides):
             "recipe": recipe,
         }
     )
-
-
-def decisive_settings(config):
-    """Returns the settings that must be the same in all processes of a job.
-
-    Args:
-        config: A `RunConfig`.
-    """
-    settings = dataclasses.asdict(config)
-    return {k: v for k, v in settings.items() if k not in FREE - {"steps"}}
-
-
-def changed_settings(before, after):
-    """Returns what keeps a run from going on, as "NAME=OLD became NEW".
-
-    Settings that a run may change when it goes on, those that its model does not
-    have, and those that one side lacks do not count.
-
-    Args:
-        before: Dict of the settings of the run.
-        after: Dict of the settings now.
-    """
-    model = before.get("model", after.get("model"))
-    return [
-        f"{name}={before[name]!r} became {after[name]!r}"
-        for name in before
-        if name in after.keys() - FREE
-        and before[name] != after[name]
-        and model in models_with(name)
-    ]
 
 
 def models_with(name):

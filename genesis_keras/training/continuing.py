@@ -7,7 +7,7 @@ from genesis_keras.data.registry import get_spec
 from genesis_keras.training.config import (
     CONFIG_FILE,
     RunConfig,
-    changed_settings,
+    models_with,
     resolve,
 )
 from genesis_keras.training.saved_files import (
@@ -15,6 +15,10 @@ from genesis_keras.training.saved_files import (
     read_record,
     saved_models,
 )
+
+FREE = {"steps", "data_dir", "manual_dir", "strategy", "worker_timeout"}
+FREE |= {"summary_every", "picture_every", "checkpoint_every"}
+"""Settings that may change when a run goes on."""
 
 
 def locate(overrides, workdir=None, resume=False):
@@ -78,6 +82,36 @@ def check_same_run(workdir, config):
     before = dataclasses.asdict(settings_of(workdir))
     if changed := changed_settings(before, dataclasses.asdict(config)):
         raise ValueError(_refusal(workdir, changed))
+
+
+def decisive_settings(config):
+    """Returns the settings that must be the same in all processes of a job.
+
+    Args:
+        config: A `RunConfig`.
+    """
+    settings = dataclasses.asdict(config)
+    return {k: v for k, v in settings.items() if k not in FREE - {"steps"}}
+
+
+def changed_settings(before, after):
+    """Returns what keeps a run from going on, as "NAME=OLD became NEW".
+
+    Settings that a run may change when it goes on, those that its model does not
+    have, and those that one side lacks do not count.
+
+    Args:
+        before: Dict of the settings of the run.
+        after: Dict of the settings now.
+    """
+    model = before.get("model", after.get("model"))
+    return [
+        f"{name}={before[name]!r} became {after[name]!r}"
+        for name in before
+        if name in after.keys() - FREE
+        and before[name] != after[name]
+        and model in models_with(name)
+    ]
 
 
 def settings_of(workdir):

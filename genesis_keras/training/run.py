@@ -20,8 +20,11 @@ from genesis_keras.training.callbacks import (
 )
 from genesis_keras.training.checkpoints import CheckpointStore, run_record, save_model
 from genesis_keras.training.collapse import SlotWatch
-from genesis_keras.training.config import decisive_settings
-from genesis_keras.training.continuing import check_same_run, holds_run
+from genesis_keras.training.continuing import (
+    check_same_run,
+    decisive_settings,
+    holds_run,
+)
 from genesis_keras.training.distribution import (
     check_same_everywhere,
     distribute,

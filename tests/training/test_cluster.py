@@ -9,7 +9,8 @@ import pytest
 
 from genesis_keras.training import rendezvous
 from genesis_keras.training.cluster import Cluster, read_cluster
-from genesis_keras.training.config import decisive_settings, resolve
+from genesis_keras.training.config import resolve
+from genesis_keras.training.continuing import decisive_settings
 from genesis_keras.training.rendezvous import WorkerLostError, meet
 
 
