@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from genesis_keras.arguments import integer
 from genesis_keras.layers.blocks import dense, lstm_cell
 from genesis_keras.layers.gaussian_statistics import prior_statistics
 
@@ -24,6 +25,9 @@ class AutoregressivePrior(keras.layers.Layer):
     Returns:
         `prior_mean` and `prior_scale`, each `[B, K, D]`.
 
+    Raises:
+        ValueError: An argument is out of range or of the wrong type.
+
     Example:
         >>> prior = AutoregressivePrior(64)
         >>> mean, scale = prior(tf.zeros([2, 4, 16]))
@@ -33,7 +37,7 @@ class AutoregressivePrior(keras.layers.Layer):
 
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
-        self.units = units
+        self.units = integer("units", units, least=1)
 
     def build(self, input_shape):
         dim = input_shape[-1]
@@ -84,6 +88,9 @@ class AutoregressivePrior(keras.layers.Layer):
     def _step(self, latent, state):
         output, state = self.cell(latent, state)
         return *prior_statistics(self.project(output)), state
+
+    def compute_output_shape(self, input_shape):
+        return (tuple(input_shape),) * 2
 
     def get_config(self):
         return {**super().get_config(), "units": self.units}

@@ -5,6 +5,7 @@ import functools
 import keras
 import tensorflow as tf
 
+from genesis_keras.arguments import number
 from genesis_keras.layers.blocks import NORM_EPSILON
 
 
@@ -32,7 +33,7 @@ class BatchNormalization(keras.layers.Layer):
         `[N, H, W, C]`.
 
     Raises:
-        ValueError: `momentum` is not in [0, 1).
+        ValueError: An argument is out of range.
 
     Example:
         >>> BatchNormalization()(tf.zeros([2, 8, 8, 16]), training=True).shape
@@ -41,10 +42,8 @@ class BatchNormalization(keras.layers.Layer):
 
     def __init__(self, momentum=0.9, epsilon=NORM_EPSILON, **kwargs):
         super().__init__(**kwargs)
-        if not 0 <= momentum < 1:
-            raise ValueError(f"momentum must be in [0, 1); got {momentum}")
-        self.momentum = momentum
-        self.epsilon = epsilon
+        self.momentum = number("momentum", momentum, least=0, below=1)
+        self.epsilon = number("epsilon", epsilon, above=0)
 
     def build(self, inputs_shape, bias_shape=None):
         # Not autocast: the statistics are computed in float32.
@@ -100,6 +99,9 @@ class BatchNormalization(keras.layers.Layer):
     def _move(self, average, value):
         value = tf.stop_gradient(value)
         average.assign(self.momentum * average + (1.0 - self.momentum) * value)
+
+    def compute_output_shape(self, inputs_shape, bias_shape=None):
+        return tuple(inputs_shape)
 
     def get_config(self):
         return {

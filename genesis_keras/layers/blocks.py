@@ -5,11 +5,13 @@ every dense and convolutional layer is uniform in +-1/sqrt(fan_in), for kernels
 and biases alike. Normalisation uses epsilon 1e-5, not the 1e-3 of Keras.
 """
 
+import contextlib
 import math
 
 import keras
 import tensorflow as tf
 
+from genesis_keras.arguments import integer, quoted
 from genesis_keras.layers.group_normalization import GroupNormalization
 
 NORM_EPSILON = 1e-5
@@ -163,6 +165,23 @@ def mirror(x):
     return tf.reverse(x, [1, 2])
 
 
+def activation_name(name, value):
+    """Returns the name of an activation of Keras.
+
+    Args:
+        name: Name of the argument.
+        value: Its value.
+
+    Raises:
+        ValueError: Keras has no such activation.
+    """
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            keras.activations.get(value)
+            return str(value)
+    raise ValueError(f"{name} must name an activation of Keras; got {quoted(value)}")
+
+
 def slots_of(x):
     """Returns K of `[B, K, ...]`, a scalar tensor where the graph leaves it open."""
     return tf.shape(x)[1] if x.shape[1] is None else x.shape[1]
@@ -189,8 +208,8 @@ class ConvBlock(keras.layers.Layer):
 
     def __init__(self, filters, groups=NORM_GROUPS, **kwargs):
         super().__init__(**kwargs)
-        self.filters = filters
-        self.groups = groups
+        self.filters = integer("filters", filters, least=1)
+        self.groups = integer("groups", groups, least=1, also=-1)
 
     def build(self, inputs_shape, below_shape=None):
         channels = inputs_shape[-1] + (below_shape[-1] if below_shape else 0)
@@ -222,6 +241,9 @@ class ConvBlock(keras.layers.Layer):
         x = tf.nn.conv2d(inputs, kernel, strides=1, padding="SAME")
         return self.norm(x + conv_upsampled(below, kernel_below))
 
+    def compute_output_shape(self, inputs_shape, below_shape=None):
+        return (*inputs_shape[:-1], self.filters)
+
     def get_config(self):
         return {**super().get_config(), "filters": self.filters, "groups": self.groups}
 
@@ -252,7 +274,9 @@ class UpConvBlock(keras.layers.Layer):
 
     def __init__(self, filters, **kwargs):
         super().__init__(**kwargs)
-        self.filters = filters
+        self.filters = integer(
+            "filters", filters, least=NORM_GROUPS, multiple_of=NORM_GROUPS
+        )
 
     def build(self, input_shape):
         fan_in = self.KERNEL_SIZE**2 * self.filters
@@ -280,6 +304,10 @@ class UpConvBlock(keras.layers.Layer):
         x = conv_transpose(x, kernel)  # [N, 2H, 2W, filters]
         x = self.norm(x, bias=tf.convert_to_tensor(self.bias))
         return x if mirrored else mirror(x)
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, _ = input_shape
+        return batch, 2 * height, 2 * width, self.filters
 
     def get_config(self):
         return {**super().get_config(), "filters": self.filters}

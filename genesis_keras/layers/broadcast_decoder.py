@@ -3,7 +3,9 @@
 import keras
 import tensorflow as tf
 
+from genesis_keras.arguments import integer, quoted
 from genesis_keras.layers.blocks import (
+    NORM_GROUPS,
     UpConvBlock,
     conv,
     coordinates,
@@ -45,16 +47,16 @@ class BroadcastDecoder(keras.layers.Layer):
 
     def __init__(self, image_size, filters, **kwargs):
         super().__init__(**kwargs)
-        if image_size < 16 or image_size % 16:
+        self.image_size = integer("image_size", image_size, least=16, multiple_of=16)
+        if not isinstance(filters, list | tuple) or len(filters) != _NUM_DOUBLINGS:
             raise ValueError(
-                f"image_size must be a positive multiple of 16; got {image_size}"
+                f"filters must be a list of {_NUM_DOUBLINGS} integers, one for each "
+                f"block; got {quoted(filters)}"
             )
-        if len(filters) != _NUM_DOUBLINGS:
-            raise ValueError(
-                f"filters must name {_NUM_DOUBLINGS} blocks; got {filters}"
-            )
-        self.image_size = image_size
-        self.filters = tuple(filters)
+        self.filters = tuple(
+            integer(f"filters[{i}]", number, least=NORM_GROUPS, multiple_of=NORM_GROUPS)
+            for i, number in enumerate(filters)
+        )
 
     def build(self, input_shape):
         side = self.image_size // 2**_NUM_DOUBLINGS
@@ -92,6 +94,10 @@ class BroadcastDecoder(keras.layers.Layer):
         x = tf.reshape(x, [batch, num_slots, self.image_size, self.image_size, 4])
         means, logits = tf.split(x, [3, 1], axis=-1)
         return tf.sigmoid(means), logits
+
+    def compute_output_shape(self, input_shape):
+        images = (*input_shape[:2], self.image_size, self.image_size)
+        return (*images, 3), (*images, 1)
 
     def get_config(self):
         return {

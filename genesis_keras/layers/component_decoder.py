@@ -3,7 +3,13 @@
 import keras
 import tensorflow as tf
 
-from genesis_keras.layers.blocks import conv, coordinates, slots_of
+from genesis_keras.arguments import integer
+from genesis_keras.layers.blocks import (
+    activation_name,
+    conv,
+    coordinates,
+    slots_of,
+)
 
 _NUM_CONVOLUTIONS, _FILTERS = 4, 32
 
@@ -28,6 +34,9 @@ class ComponentDecoder(keras.layers.Layer):
     Returns:
         `[B, K, H, W, num_channels]`, float32.
 
+    Raises:
+        ValueError: An argument is out of range or of the wrong type.
+
     Example:
         >>> ComponentDecoder(32)(tf.zeros([2, 4, 16])).shape
         TensorShape([2, 4, 32, 32, 3])
@@ -35,9 +44,9 @@ class ComponentDecoder(keras.layers.Layer):
 
     def __init__(self, image_size, num_channels=3, activation="relu", **kwargs):
         super().__init__(**kwargs)
-        self.image_size = image_size
-        self.num_channels = num_channels
-        self.activation = activation
+        self.image_size = integer("image_size", image_size, least=1)
+        self.num_channels = integer("num_channels", num_channels, least=1)
+        self.activation = activation_name("activation", activation)
 
     def build(self, input_shape):
         policy = self.dtype_policy
@@ -78,6 +87,10 @@ class ComponentDecoder(keras.layers.Layer):
         shared += tf.cast(first.bias, latents.dtype)  # [1, H + 6, W + 6, filters]
         own = tf.matmul(latents, tf.reduce_sum(by_latents, axis=[0, 1]))
         return own[:, None, None] + shared
+
+    def compute_output_shape(self, input_shape):
+        side = self.image_size
+        return *input_shape[:2], side, side, self.num_channels
 
     def get_config(self):
         return {

@@ -3,7 +3,8 @@
 import keras
 import tensorflow as tf
 
-from genesis_keras.layers.blocks import conv, dense
+from genesis_keras.arguments import integer
+from genesis_keras.layers.blocks import activation_name, conv, dense
 from genesis_keras.layers.gaussian_statistics import posterior_statistics
 
 _FILTERS = (32, 32, 64, 64)
@@ -42,8 +43,8 @@ class ComponentEncoder(keras.layers.Layer):
     def __init__(self, dim=16, activation="relu", **kwargs):
         # The log masks stay float32 under mixed precision until they are inputs.
         super().__init__(autocast=False, **kwargs)
-        self.dim = dim
-        self.activation = activation
+        self.dim = integer("dim", dim, least=1)
+        self.activation = activation_name("activation", activation)
 
     def build(self, images_shape, log_masks_shape=None):
         _, height, width, channels = images_shape
@@ -79,6 +80,10 @@ class ComponentEncoder(keras.layers.Layer):
         x = self.hidden(tf.reshape(x, [-1, self.num_features]))  # order H, W, C
         raw = tf.reshape(self.posterior(x), [-1, num_slots, 2 * self.dim])
         return posterior_statistics(raw)
+
+    def compute_output_shape(self, images_shape, log_masks_shape=None):
+        num_slots = log_masks_shape[1] if log_masks_shape else None
+        return ((images_shape[0], num_slots, self.dim),) * 2
 
     def get_config(self):
         return {

@@ -2,6 +2,7 @@
 
 import keras
 
+from genesis_keras.arguments import integer
 from genesis_keras.layers.blocks import dense
 from genesis_keras.layers.gaussian_statistics import prior_statistics
 
@@ -23,6 +24,9 @@ class ConditionalPrior(keras.layers.Layer):
     Returns:
         `prior_mean` and `prior_scale`, each `[B, K, dim]`.
 
+    Raises:
+        ValueError: An argument is out of range or of the wrong type.
+
     Example:
         >>> mean, scale = ConditionalPrior(16)(tf.zeros([2, 4, 64]))
         >>> mean.shape
@@ -31,8 +35,8 @@ class ConditionalPrior(keras.layers.Layer):
 
     def __init__(self, dim, units=256, **kwargs):
         super().__init__(**kwargs)
-        self.dim = dim
-        self.units = units
+        self.dim = integer("dim", dim, least=1)
+        self.units = integer("units", units, least=1)
 
     def build(self, input_shape):
         widths = [input_shape[-1]] + [self.units] * _NUM_HIDDEN
@@ -57,6 +61,9 @@ class ConditionalPrior(keras.layers.Layer):
         for layer in self.hidden:
             x = layer(x)
         return prior_statistics(self.project(x))
+
+    def compute_output_shape(self, input_shape):
+        return ((*input_shape[:-1], self.dim),) * 2
 
     def get_config(self):
         return {**super().get_config(), "dim": self.dim, "units": self.units}

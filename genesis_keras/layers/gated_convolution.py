@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from genesis_keras.arguments import integer
 from genesis_keras.layers.batch_normalization import BatchNormalization
 from genesis_keras.layers.blocks import fan_in_uniform
 
@@ -34,6 +35,9 @@ class GatedConvolution(keras.layers.Layer):
     Returns:
         `[N, H / strides, W / strides, filters]`.
 
+    Raises:
+        ValueError: An argument is out of range or of the wrong type.
+
     Example:
         >>> GatedConvolution(16, strides=2)(tf.zeros([2, 8, 8, 3])).shape
         TensorShape([2, 4, 4, 16])
@@ -41,8 +45,8 @@ class GatedConvolution(keras.layers.Layer):
 
     def __init__(self, filters, strides=1, **kwargs):
         super().__init__(**kwargs)
-        self.filters = filters
-        self.strides = strides
+        self.filters = integer("filters", filters, least=1)
+        self.strides = integer("strides", strides, least=1)
 
     def build(self, input_shape):
         channels = input_shape[-1]
@@ -66,6 +70,11 @@ class GatedConvolution(keras.layers.Layer):
         x = tf.nn.conv2d(x, tf.cast(self.kernel, x.dtype), self.strides, "VALID")
         x = self.norm(x, bias=tf.convert_to_tensor(self.bias), training=training)
         return gate(x)
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, _ = input_shape
+        sides = (-(-height // self.strides), -(-width // self.strides))
+        return batch, *sides, self.filters
 
     def get_config(self):
         return {

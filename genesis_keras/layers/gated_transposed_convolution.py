@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from genesis_keras.arguments import integer
 from genesis_keras.layers.batch_normalization import BatchNormalization
 from genesis_keras.layers.blocks import conv_transpose, fan_in_uniform, mirror
 from genesis_keras.layers.gated_convolution import KERNEL_SIZE, gate
@@ -29,6 +30,9 @@ class GatedTransposedConvolution(keras.layers.Layer):
     Returns:
         `[N, strides * H, strides * W, filters]`.
 
+    Raises:
+        ValueError: An argument is out of range or of the wrong type.
+
     Example:
         >>> GatedTransposedConvolution(16, strides=2)(tf.zeros([2, 4, 4, 3])).shape
         TensorShape([2, 8, 8, 16])
@@ -36,8 +40,8 @@ class GatedTransposedConvolution(keras.layers.Layer):
 
     def __init__(self, filters, strides=1, **kwargs):
         super().__init__(**kwargs)
-        self.filters = filters
-        self.strides = strides
+        self.filters = integer("filters", filters, least=1)
+        self.strides = integer("strides", strides, least=1)
 
     def build(self, input_shape):
         width = 2 * self.filters
@@ -60,6 +64,10 @@ class GatedTransposedConvolution(keras.layers.Layer):
         x = self.norm(x, bias=tf.convert_to_tensor(self.bias), training=training)
         x = gate(x)
         return x if mirrored else mirror(x)
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, _ = input_shape
+        return batch, height * self.strides, width * self.strides, self.filters
 
     def get_config(self):
         return {

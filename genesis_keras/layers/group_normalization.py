@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from genesis_keras.arguments import choice, integer, number
+
 ACTIVATIONS = (None, "relu")
 # Below this many values the compilation costs more than it can win back.
 _MIN_SIZE_TO_COMPILE = 2**18
@@ -217,15 +219,9 @@ class GroupNormalization(keras.layers.Layer):
 
     def __init__(self, groups=8, epsilon=1e-5, activation=None, **kwargs):
         super().__init__(**kwargs)
-        if activation not in ACTIVATIONS:
-            raise ValueError(
-                f"activation must be one of {ACTIVATIONS}; got {activation!r}"
-            )
-        if groups != -1 and groups < 1:
-            raise ValueError(f"groups must be positive or -1; got {groups}")
-        self.groups = groups
-        self.epsilon = epsilon
-        self.activation = activation
+        self.groups = integer("groups", groups, least=1, also=-1)
+        self.epsilon = number("epsilon", epsilon, above=0)
+        self.activation = choice("activation", activation, ACTIVATIONS)
 
     def build(self, inputs_shape, bias_shape=None):
         channels = inputs_shape[-1]
@@ -252,6 +248,9 @@ class GroupNormalization(keras.layers.Layer):
             epsilon=self.epsilon,
             activation=self.activation,
         )
+
+    def compute_output_shape(self, inputs_shape, bias_shape=None):
+        return tuple(inputs_shape)
 
     def get_config(self):
         return {

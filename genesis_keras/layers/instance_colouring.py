@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from genesis_keras.arguments import boolean, choice, integer, number
 from genesis_keras.layers.kernels import KERNELS, initial_log_sigma
 from genesis_keras.layers.random_source import RandomSource
 from genesis_keras.layers.stick_breaking import LOG_ZERO, break_stick, clamp_value
@@ -74,22 +75,13 @@ class InstanceColouring(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        _check_num_slots(num_slots)
-        if kernel not in KERNELS:
-            raise ValueError(f"kernel must be one of {sorted(KERNELS)}; got {kernel!r}")
-        if normalization not in NORMALIZATIONS:
-            raise ValueError(
-                f"normalization must be one of {NORMALIZATIONS}; got {normalization!r}"
-            )
-        if not log_sigma_rate > 0:
-            raise ValueError(f"log_sigma_rate must be positive; got {log_sigma_rate}")
-        self.num_slots = num_slots
-        self.kernel = kernel
-        self.hard_masks = hard_masks
-        self.normalization = normalization
-        self.log_sigma_rate = log_sigma_rate
-        self.seed = seed
+        self.num_slots = integer("num_slots", num_slots, least=1)
+        self.kernel = choice("kernel", kernel, sorted(KERNELS))
+        self.hard_masks = boolean("hard_masks", hard_masks)
+        self.normalization = choice("normalization", normalization, NORMALIZATIONS)
+        self.log_sigma_rate = number("log_sigma_rate", log_sigma_rate, above=0)
         self.random = RandomSource(seed, name="random")
+        self.seed = self.random.seed
 
     def build(self, input_shape):
         start = initial_log_sigma(self.kernel, self.num_slots)
@@ -117,7 +109,9 @@ class InstanceColouring(keras.layers.Layer):
         seed_scores=None,
     ):
         num_slots = self.num_slots if num_slots is None else num_slots
-        _check_num_slots(num_slots)
+        num_slots = integer("num_slots", num_slots, least=1)
+        if not tf.is_tensor(min_mask_pixels):
+            min_mask_pixels = number("min_mask_pixels", min_mask_pixels, least=0)
         embeddings = tf.cast(embeddings, "float32")
         batch = tf.shape(embeddings)[0]
         height, width, dim = embeddings.shape[1:]
@@ -255,6 +249,16 @@ class InstanceColouring(keras.layers.Layer):
             log_masks.append(log_mask)
         return tf.stack([*log_masks, log_scope], axis=1)
 
+    def compute_output_shape(self, input_shape):
+        batch, height, width, _ = input_shape
+        masks = (batch, self.num_slots, height, width, 1)
+        return {
+            "masks": masks,
+            "log_masks": masks,
+            "num_slots": (batch,),
+            "seeds": (batch, self.num_slots),
+        }
+
     def get_config(self):
         return {
             **super().get_config(),
@@ -265,8 +269,3 @@ class InstanceColouring(keras.layers.Layer):
             "log_sigma_rate": self.log_sigma_rate,
             "seed": self.seed,
         }
-
-
-def _check_num_slots(num_slots):
-    if not isinstance(num_slots, int) or num_slots < 1:
-        raise ValueError(f"num_slots must be an integer >= 1; got {num_slots!r}")

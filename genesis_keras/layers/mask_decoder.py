@@ -47,7 +47,7 @@ class MaskDecoder(keras.layers.Layer):
     def __init__(self, image_size, **kwargs):
         super().__init__(**kwargs)
         self.strides = mask_strides(image_size)[::-1]
-        self.image_size = image_size
+        self.image_size = int(image_size)
 
     def build(self, input_shape):
         policy = self.dtype_policy
@@ -94,6 +94,9 @@ class MaskDecoder(keras.layers.Layer):
         logits = tf.cast(mirror(self.project(x)), "float32")
         side = self.image_size
         return masks_from_logits(tf.reshape(logits, [-1, num_slots, side, side, 1]))
+
+    def compute_output_shape(self, input_shape):
+        return *input_shape[:2], self.image_size, self.image_size, 1
 
     def get_config(self):
         return {**super().get_config(), "image_size": self.image_size}

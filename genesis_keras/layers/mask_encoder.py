@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from genesis_keras.arguments import integer
 from genesis_keras.layers.blocks import dense
 from genesis_keras.layers.gated_convolution import GatedConvolution, gate
 
@@ -17,14 +18,9 @@ def mask_strides(image_size):
         image_size: Side of the images, a power of two from 16 to 128.
 
     Raises:
-        ValueError: It is another number.
+        ValueError: It is something else.
     """
-    power_of_two = image_size > 0 and not image_size & (image_size - 1)
-    if not power_of_two or not _MIN_SIZE <= image_size <= _MAX_SIZE:
-        raise ValueError(
-            f"image_size must be a power of two from {_MIN_SIZE} to {_MAX_SIZE}; "
-            f"got {image_size}"
-        )
+    integer("image_size", image_size, _MIN_SIZE, _MAX_SIZE, power_of_two=True)
     return (2, 2, 2, 1, 1) if image_size > 64 else (1, 2, 1, 2, 1)
 
 
@@ -53,7 +49,7 @@ class MaskEncoder(keras.layers.Layer):
 
     def __init__(self, units=256, **kwargs):
         super().__init__(**kwargs)
-        self.units = units
+        self.units = integer("units", units, least=1)
 
     def build(self, input_shape):
         _, side, _, channels = input_shape
@@ -80,6 +76,9 @@ class MaskEncoder(keras.layers.Layer):
             x = layer(x, training=training)
         x = tf.reshape(x, [-1, self.project.kernel.shape[0]])  # order H, W, C
         return gate(self.project(x))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0], self.units
 
     def get_config(self):
         return {**super().get_config(), "units": self.units}

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from genesis_keras.arguments import integer
 from genesis_keras.layers.blocks import dense, lstm_cell
 from genesis_keras.layers.gaussian_statistics import posterior_statistics
 
@@ -26,6 +27,9 @@ class MaskPosterior(keras.layers.Layer):
     Returns:
         `latents`, `posterior_mean` and `posterior_scale`, each `[B, K, D]`.
 
+    Raises:
+        ValueError: An argument is out of range or of the wrong type.
+
     Example:
         >>> posterior = MaskPosterior(8)
         >>> latents, mean, scale = posterior(tf.zeros([2, 16]), tf.zeros([2, 4, 8]))
@@ -35,8 +39,8 @@ class MaskPosterior(keras.layers.Layer):
 
     def __init__(self, dim, units=128, **kwargs):
         super().__init__(**kwargs)
-        self.dim = dim
-        self.units = units
+        self.dim = integer("dim", dim, least=1)
+        self.units = integer("units", units, least=1)
 
     def build(self, hidden_shape, noise_shape=None):
         policy = self.dtype_policy
@@ -60,6 +64,10 @@ class MaskPosterior(keras.layers.Layer):
             mean, scale = statistics
             slots.append((mean + scale * draw, mean, scale))
         return tuple(tf.stack(values, axis=1) for values in zip(*slots, strict=True))
+
+    def compute_output_shape(self, hidden_shape, noise_shape=None):
+        num_slots = noise_shape[1] if noise_shape else None
+        return ((hidden_shape[0], num_slots, self.dim),) * 3
 
     def get_config(self):
         return {**super().get_config(), "dim": self.dim, "units": self.units}

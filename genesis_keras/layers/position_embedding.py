@@ -33,3 +33,6 @@ class PositionEmbedding(keras.layers.Layer):
         grid = tf.stack(tf.meshgrid(*axes, indexing="ij"), axis=-1)  # [H, W, 2]
         grid = tf.concat([grid, 1.0 - grid], axis=-1)[None]  # [1, H, W, 4]
         return inputs + self.project(grid)
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)

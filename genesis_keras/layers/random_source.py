@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from genesis_keras.arguments import seed as checked_seed
+
 ALGORITHM = "philox"  # by default XLA and some devices draw other numbers
 _KEY = "seed_generator_state"
 
@@ -30,11 +32,13 @@ class RandomSource(keras.layers.Layer):
         **kwargs: Arguments of `keras.layers.Layer`.
     """
 
+    output_shape = ()  # for `summary`: it is not called
+
     def __init__(self, seed=None, **kwargs):
         super().__init__(**kwargs)
-        self.seed = seed
-        self.generator = keras.random.SeedGenerator(seed)
-        self.built = True
+        self.seed = checked_seed("seed", seed)
+        self.generator = keras.random.SeedGenerator(self.seed)
+        self.build(())
 
     def seed_at(self, *indices):
         """Returns the seed of stateless draws, `[2]` int32; no state changes.

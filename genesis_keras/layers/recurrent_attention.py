@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from genesis_keras.arguments import integer
 from genesis_keras.layers.blocks import conv
 from genesis_keras.layers.stick_breaking import break_stick_by_logit
 from genesis_keras.layers.unet import UNet
@@ -37,7 +38,7 @@ class RecurrentAttention(keras.layers.Layer):
     def __init__(self, filters=32, **kwargs):
         # The scope stays float32 under mixed precision; children cast.
         super().__init__(autocast=False, **kwargs)
-        self.filters = filters
+        self.filters = integer("filters", filters, least=1)
 
     def build(self, input_shape):
         self.core = UNet(
@@ -55,6 +56,9 @@ class RecurrentAttention(keras.layers.Layer):
             log_mask, log_scope = break_stick_by_logit(log_scope, logit)
             log_masks.append(log_mask)
         return tf.stack([*log_masks, log_scope], axis=1)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0], None, *input_shape[1:-1], 1
 
     def get_config(self):
         return {**super().get_config(), "filters": self.filters}

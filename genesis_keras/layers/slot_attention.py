@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from genesis_keras.arguments import integer
 from genesis_keras.layers.random_source import RandomSource
 
 _EPSILON = 1e-8  # keeps the weights of a slot that no pixel chose finite
@@ -56,19 +57,12 @@ class SlotAttention(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        for name, value in (
-            ("num_slots", num_slots),
-            ("slot_dim", slot_dim),
-            ("num_iterations", num_iterations),
-            ("hidden_dim", hidden_dim),
-        ):
-            _check_positive(name, value)
-        self.num_slots = num_slots
-        self.slot_dim = slot_dim
-        self.num_iterations = num_iterations
-        self.hidden_dim = hidden_dim
-        self.seed = seed
+        self.num_slots = integer("num_slots", num_slots, least=1)
+        self.slot_dim = integer("slot_dim", slot_dim, least=1)
+        self.num_iterations = integer("num_iterations", num_iterations, least=1)
+        self.hidden_dim = integer("hidden_dim", hidden_dim, least=1)
         self.random = RandomSource(seed, name="random")
+        self.seed = self.random.seed
 
     def build(self, input_shape):
         dim, channels = self.slot_dim, input_shape[-1]
@@ -110,8 +104,8 @@ class SlotAttention(keras.layers.Layer):
         num_slots = self.num_slots if num_slots is None else num_slots
         if num_iterations is None:
             num_iterations = self.num_iterations
-        _check_positive("num_slots", num_slots)
-        _check_positive("num_iterations", num_iterations)
+        num_slots = integer("num_slots", num_slots, least=1)
+        num_iterations = integer("num_iterations", num_iterations, least=1)
         inputs = self.norm_inputs(inputs)
         keys, values = self.key(inputs), self.value(inputs)  # [B, N, D]
         slots = self._initial_slots(tf.shape(inputs)[0], num_slots, noise)
@@ -146,6 +140,11 @@ class SlotAttention(keras.layers.Layer):
         slots = tf.reshape(updated, tf.shape(slots))
         return slots + self.residual(self.hidden(self.norm_hidden(slots)))
 
+    def compute_output_shape(self, input_shape):
+        batch, pixels, _ = input_shape
+        slots = (batch, self.num_slots)
+        return (*slots, self.slot_dim), (*slots, pixels)
+
     def get_config(self):
         return {
             **super().get_config(),
@@ -155,8 +154,3 @@ class SlotAttention(keras.layers.Layer):
             "hidden_dim": self.hidden_dim,
             "seed": self.seed,
         }
-
-
-def _check_positive(name, value):
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1; got {value}")

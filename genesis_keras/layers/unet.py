@@ -5,6 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
+from genesis_keras.arguments import integer
 from genesis_keras.layers.blocks import NORM_GROUPS, ConvBlock, dense
 
 _BOTTLENECK_UNITS = 128
@@ -39,8 +40,8 @@ class UNet(keras.layers.Layer):
 
     def __init__(self, filters=64, norm_groups=NORM_GROUPS, **kwargs):
         super().__init__(**kwargs)
-        self.filters = filters
-        self.norm_groups = norm_groups
+        self.filters = integer("filters", filters, least=1)
+        self.norm_groups = integer("norm_groups", norm_groups, least=1, also=-1)
 
     def build(self, input_shape):
         side = self._checked_side(input_shape)
@@ -122,6 +123,9 @@ class UNet(keras.layers.Layer):
             skip = skips.pop()
             x = block(skip, below=x) if i else block(tf.concat([x, skip], axis=-1))
         return x  # [B, H, H, filters]
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.filters)
 
     def get_config(self):
         return {

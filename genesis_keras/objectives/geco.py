@@ -5,6 +5,8 @@ import dataclasses
 import keras
 import tensorflow as tf
 
+from genesis_keras.arguments import number
+
 BETA_MIN, BETA_MAX = 1e-10, 1e10
 
 
@@ -30,17 +32,11 @@ class GecoSettings:
     initial_beta: float = 1.0
 
     def __post_init__(self):
-        if not self.step_size > 0:
-            raise ValueError(f"GECO step_size must be positive; got {self.step_size}")
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"GECO momentum must be in [0, 1); got {self.momentum}")
-        if not self.speedup > 0:
-            raise ValueError(f"GECO speedup must be positive; got {self.speedup}")
-        if not BETA_MIN <= self.initial_beta <= BETA_MAX:
-            raise ValueError(
-                f"GECO initial_beta must be in [{BETA_MIN}, {BETA_MAX}]; "
-                f"got {self.initial_beta}"
-            )
+        number("GECO goal", self.goal)
+        number("GECO step_size", self.step_size, above=0)
+        number("GECO momentum", self.momentum, least=0, below=1)
+        number("GECO speedup", self.speedup, above=0)
+        number("GECO initial_beta", self.initial_beta, least=BETA_MIN, most=BETA_MAX)
 
 
 def geco_update(beta, error_ema, is_first, error, settings):
@@ -75,6 +71,8 @@ class GecoState(keras.layers.Layer):
     Without `settings` beta stays 1 and the loss is the negative ELBO.
     """
 
+    output_shape = ()  # for `summary`: it is not called
+
     def __init__(self, **kwargs):
         super().__init__(**{**kwargs, "trainable": False, "dtype": "float32"})
         self.settings = None
@@ -87,7 +85,7 @@ class GecoState(keras.layers.Layer):
         self.num_updates = self.add_weight(
             initializer="zeros", dtype="int32", name="num_updates", **scalar
         )
-        self.built = True
+        self.build(())
 
     def attach(self, settings):
         """Starts to update beta by `settings`; a state that has run goes on.

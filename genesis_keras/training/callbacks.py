@@ -5,6 +5,7 @@ import time
 
 import keras
 
+from genesis_keras.arguments import number
 from genesis_keras.objectives.geco import GecoSettings
 from genesis_keras.training.progress import say
 
@@ -30,7 +31,8 @@ class GECO(keras.callbacks.Callback):
         momentum: alpha of the moving average of the error.
 
     Raises:
-        ValueError: In `fit`, the model has no likelihood (Slot Attention).
+        ValueError: An argument is out of range or of the wrong type; in `fit`, the
+            model has no likelihood (Slot Attention).
 
     Example:
         >>> model.fit(images, callbacks=[GECO(goal=0.5655)])
@@ -45,11 +47,11 @@ class GECO(keras.callbacks.Callback):
         momentum=0.99,
     ):
         super().__init__()
-        self.goal = goal
-        self.step_size = step_size
-        self.speedup = speedup
-        self.initial_beta = initial_beta
-        self.momentum = momentum
+        self.goal = number("goal", goal)
+        self.step_size = number("step_size", step_size, above=0)
+        self.speedup = number("speedup", speedup, above=0)
+        self.initial_beta = number("initial_beta", initial_beta, above=0)
+        self.momentum = number("momentum", momentum, least=0, below=1)
 
     def set_model(self, model):
         super().set_model(model)

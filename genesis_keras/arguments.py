@@ -1,0 +1,155 @@
+"""Checks of arguments: right type, finite, within bounds; or an error that says what.
+
+Each function takes an argument's name and value, and returns the value as plain
+Python: `np.int64(4)` becomes `4`, so that configs can be written as JSON. The error
+is a `ValueError` that names the argument and quotes the value.
+"""
+
+import math
+import numbers
+import operator
+
+import numpy as np
+
+_QUOTED = 100  # characters of a value in an error
+_MAX_SEED = 2**32 - 1
+
+
+def integer(
+    name, value, least=None, most=None, multiple_of=None, power_of_two=False, also=None
+):
+    """Returns an integer; `True` and `2.0` are none.
+
+    Args:
+        name: Name of the argument.
+        value: Its value.
+        least: The smallest value allowed; None for no bound.
+        most: The largest value allowed; None for no bound.
+        multiple_of: What it must be a multiple of, if anything.
+        power_of_two: Whether it must be a power of two.
+        also: One more value that is allowed.
+
+    Raises:
+        ValueError: The value is not such an integer.
+    """
+    kind = "an integer"
+    if multiple_of is not None:
+        kind = f"a multiple of {multiple_of}"
+    if power_of_two:
+        kind = "a power of two"
+    demands = [f"at least {least}"] * (least is not None)
+    demands += [f"at most {most}"] * (most is not None)
+    demands += [f"or {also}"] * (also is not None)
+    result = _as_integer(value)
+    valid = result is not None and (
+        result == also
+        or (
+            (least is None or result >= least)
+            and (most is None or result <= most)
+            and (multiple_of is None or result % multiple_of == 0)
+            and (not power_of_two or (result > 0 and not result & (result - 1)))
+        )
+    )
+    return result if valid else _refuse(name, ", ".join([kind, *demands]), value)
+
+
+def number(name, value, least=None, above=None, most=None, below=None):
+    """Returns a finite number as a float.
+
+    Args:
+        name: Name of the argument.
+        value: Its value; `True` is no number.
+        least: The smallest value allowed; None for no bound.
+        above: What it must exceed; None for no bound.
+        most: The largest value allowed; None for no bound.
+        below: What it must stay below; None for no bound.
+
+    Raises:
+        ValueError: The value is not such a number.
+    """
+    bounds = {
+        "at least": (operator.ge, least),
+        "above": (operator.gt, above),
+        "at most": (operator.le, most),
+        "below": (operator.lt, below),
+    }
+    bounds = {word: pair for word, pair in bounds.items() if pair[1] is not None}
+    result = _as_float(value)
+    if math.isfinite(result) and all(
+        within(result, bound) for within, bound in bounds.values()
+    ):
+        return result
+    demands = [f"{word} {bound}" for word, (_, bound) in bounds.items()]
+    return _refuse(name, ", ".join(["a finite number", *demands]), value)
+
+
+def boolean(name, value):
+    """Returns `True` or `False`; 1 and "no" are neither.
+
+    Args:
+        name: Name of the argument.
+        value: Its value.
+
+    Raises:
+        ValueError: The value is no boolean.
+    """
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    return _refuse(name, "True or False", value)
+
+
+def choice(name, value, choices):
+    """Returns one of several names.
+
+    Args:
+        name: Name of the argument.
+        value: Its value.
+        choices: The values that are allowed: texts, or None.
+
+    Raises:
+        ValueError: The value is none of them.
+    """
+    choices = tuple(choices)
+    if isinstance(value, str | None) and value in choices:
+        return None if value is None else str(value)
+    return _refuse(name, f"one of {choices}", value)
+
+
+def seed(name, value):
+    """Returns the seed of a random generator: an integer, or None for a random one.
+
+    Args:
+        name: Name of the argument.
+        value: Its value.
+
+    Raises:
+        ValueError: The value is neither None nor an integer from 0 to 2^32 - 1.
+    """
+    return None if value is None else integer(name, value, least=0, most=_MAX_SEED)
+
+
+def quoted(value):
+    """Returns `repr(value)`, shortened where it is long."""
+    text = repr(value)
+    return text if len(text) <= _QUOTED else f"{text[: _QUOTED - 3]}..."
+
+
+def _refuse(name, demand, value):
+    raise ValueError(f"{name} must be {demand}; got {quoted(value)}")
+
+
+def _as_integer(value):
+    """A Python integer, or None."""
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        return int(value)
+    return None
+
+
+def _as_float(value):
+    """A Python float, or NaN."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
