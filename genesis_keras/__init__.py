@@ -30,6 +30,8 @@ from typing import TYPE_CHECKING
 
 import wrapt
 
+from genesis_keras import surroundings
+
 if TYPE_CHECKING:
     from genesis_keras.models.genesis import Genesis
     from genesis_keras.models.genesis_v2 import GenesisV2
@@ -40,6 +42,9 @@ if TYPE_CHECKING:
 
 __all__ = ["GECO", "Genesis", "GenesisV2", "Monet", "SlotAttentionModel", "segment"]
 __version__ = "0.1.0"
+
+if (_problem := surroundings.problem()) is not None:  # before Keras is imported
+    raise ImportError(_problem)
 
 _MODULES = {
     "GECO": "training.callbacks",
@@ -87,6 +92,12 @@ def _write_saved_model(model, path, **options):
     return write_saved_model(model, path, **options)
 
 
+def _write_portable(model, path, format, **options):
+    from genesis_keras.export.portable import write_portable
+
+    return write_portable(model, path, format, **options)
+
+
 @wrapt.when_imported("keras")
 def _register_models(_):
     """Registers the models' classes with Keras, once it is imported.
@@ -98,3 +109,4 @@ def _register_models(_):
     importlib.import_module(f"{__name__}.models.registry")
     base = importlib.import_module(f"{__name__}.models.base")
     base.SceneModel.write_saved_model = _write_saved_model
+    base.SceneModel.write_portable = _write_portable

@@ -1,13 +1,16 @@
 """What all models share: the compiled training step, metrics, sampling."""
 
 import math
-import pathlib
+import types
 
 import keras
 import tensorflow as tf
 
+from genesis_keras import surroundings
+from genesis_keras.arguments import boolean, integer
 from genesis_keras.layers.random_source import RandomSource
-from genesis_keras.models import replicas
+from genesis_keras.models import batches, replicas
+from genesis_keras.models.keras_methods import KerasMethods
 from genesis_keras.objectives.elbo import weighted_loss
 from genesis_keras.objectives.geco import GecoState
 from genesis_keras.presets.preset_model import PresetModel
@@ -15,7 +18,7 @@ from genesis_keras.presets.preset_model import PresetModel
 _TRAINING, _EVALUATION = 0, 1  # kinds of draws
 
 
-class SceneModel(PresetModel, keras.Model):
+class SceneModel(PresetModel, KerasMethods):
     """Base of the models: images in, the contract of `outputs.py` out.
 
     Subclasses implement `call(images, training, num_slots, **draws)`, `fixed_draws`
@@ -32,8 +35,8 @@ class SceneModel(PresetModel, keras.Model):
             for GECO. Without, errors are squared errors.
         has_flexible_slots: Whether `call` takes `flexible_slots` and
             `min_mask_pixels`.
-        write_saved_model: Function of a model and a path, for `save`. The package
-            sets it, as exporting is a later room of the house.
+        min_slots: The smallest K that the model is defined for.
+        image_sizes: Bounds of `image_size`, as arguments of `arguments.integer`.
 
     Args:
         image_size: Side H = W of the images, in pixels.
@@ -42,22 +45,23 @@ class SceneModel(PresetModel, keras.Model):
         **kwargs: Arguments of `keras.Model`.
 
     Raises:
-        ValueError: `num_slots < 1`.
+        ValueError: `image_size`, `num_slots` or `seed` is not allowed.
     """
 
     has_likelihood = True
     has_flexible_slots = False
-    write_saved_model = None
+    min_slots = 1
+    image_sizes = types.MappingProxyType({"least": 16, "power_of_two": True})
 
     def __init__(self, image_size, num_slots, seed=None, **kwargs):
+        if (problem := surroundings.problem()) is not None:
+            raise ValueError(problem)
         # Children cast what they compute in low precision; images stay as given.
         super().__init__(autocast=False, **kwargs)
-        if not isinstance(num_slots, int) or num_slots < 1:
-            raise ValueError(f"num_slots must be an integer >= 1; got {num_slots!r}")
-        self.image_size = image_size
-        self.num_slots = num_slots
-        self.seed = seed
+        self.image_size = integer("image_size", image_size, **self.image_sizes)
+        self.num_slots = integer("num_slots", num_slots, least=self.min_slots)
         self.random = RandomSource(seed, name="random")
+        self.seed = self.random.seed
         self.geco = GecoState(name="geco")
         names = ("kl", "elbo", "beta") if self.has_likelihood else ()
         self.trackers = {
@@ -96,7 +100,7 @@ class SceneModel(PresetModel, keras.Model):
             `loss`, `kl` and `elbo` in nats per image; without a likelihood `error`
             is the mean squared error, and there is no `kl`, `elbo` and `beta`.
         """
-        images = images_of(data)
+        images = self.checked_images_of(data)
         shard = replicas.shard_of(images)
         step = tf.identity(self.optimizer.iterations)
         draws = self.draws_of(shard, _TRAINING, step)
@@ -160,7 +164,7 @@ class SceneModel(PresetModel, keras.Model):
 
     def test_step(self, data):
         """The metrics of `train_step` on a batch, without an update."""
-        images = images_of(data)
+        images = self.checked_images_of(data)
         shard = replicas.shard_of(images)
         # As many images as were seen since the metrics were reset.
         index = tf.cast(self.trackers["loss"].count, "int32")
@@ -171,10 +175,6 @@ class SceneModel(PresetModel, keras.Model):
         loss = self.training_loss(outputs, beta, images)
         return self._track(self._means(outputs, loss, beta, shard), shard)
 
-    def predict_step(self, data):
-        """Returns the outputs for a batch."""
-        return self(images_of(data), training=False)
-
     @property
     def is_generative(self):
         """Whether `sample` can draw scenes."""
@@ -183,25 +183,6 @@ class SceneModel(PresetModel, keras.Model):
     def sample(self, num_images, num_slots=None, noise=None):
         """Draws scenes from the model's prior; generative models only."""
         raise ValueError(f"{type(self).__name__} is not generative: it cannot sample")
-
-    def save(self, filepath, overwrite=True, zipped=None, **kwargs):
-        """Writes a `.keras` file or, to a path without an ending, a SavedModel.
-
-        Args:
-            filepath: Such as `model.keras`, or `export/1`: a folder that does not
-                exist yet, see `genesis_keras.export.saved_model`.
-            overwrite: As in Keras; of files only.
-            zipped: As in Keras; of files only.
-            **kwargs: Options of the writer.
-
-        Raises:
-            ValueError: The folder exists.
-            OSError: It cannot be written.
-        """
-        if pathlib.PurePath(filepath).suffix or zipped is not None:
-            super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
-        else:
-            SceneModel.write_saved_model(self, filepath, **kwargs)
 
     def fixed_draws(self, num_images, num_slots=None, seed=0):
         """Returns the random arguments of a call, the same for the same seed."""
@@ -233,6 +214,44 @@ class SceneModel(PresetModel, keras.Model):
             name: _as_log(tracker.result()) for name, tracker in self.trackers.items()
         }
 
+    def check_slots(self, num_slots=None, flexible_slots=False):
+        """Returns K of a call, by default that of training.
+
+        Args:
+            num_slots: K, or None. A scalar tensor (in exported graphs) is not
+                looked at.
+            flexible_slots: Whether each image may use fewer.
+
+        Raises:
+            ValueError: K is below `min_slots`, or the model has no flexible slots.
+        """
+        if boolean("flexible_slots", flexible_slots) and not self.has_flexible_slots:
+            raise ValueError(
+                f"{type(self).__name__} fixes the number of slots for all images: "
+                f"flexible_slots must be False; got {flexible_slots!r}"
+            )
+        num_slots = self.num_slots if num_slots is None else num_slots
+        if tf.is_tensor(num_slots):
+            return num_slots
+        return integer("num_slots", num_slots, least=self.min_slots)
+
+    def check_latents(self, latents):
+        """Returns float32 latents, or raises where they cannot be decoded.
+
+        Args:
+            latents: `[B, K, D]`.
+
+        Raises:
+            ValueError: They have another shape or, outside of graphs, are not finite.
+        """
+        latents = batches.finite("latents", latents)
+        if latents.shape.rank != 3 or latents.shape[-1] != self.latent_dim:
+            raise ValueError(
+                f"latents must have shape [B, K, {self.latent_dim}]; "
+                f"got {latents.shape}"
+            )
+        return latents
+
     def check_images(self, images):
         """Returns float32 images, or raises where shape or type is wrong.
 
@@ -240,7 +259,8 @@ class SceneModel(PresetModel, keras.Model):
             images: `[B, H, W, 3]` floats in [0, 1].
 
         Raises:
-            ValueError: Not floats, or not of the model's size.
+            ValueError: Not floats, or not of the model's size, or (outside of graphs)
+                not in [0, 1].
         """
         images = tf.convert_to_tensor(images)
         if not images.dtype.is_floating:
@@ -254,6 +274,8 @@ class SceneModel(PresetModel, keras.Model):
                 f"images must have shape [B, {self.image_size}, {self.image_size}, 3]; "
                 f"got {images.shape}"
             )
+        if tf.executing_eagerly():
+            batches.in_range(images)
         return tf.cast(images, "float32")
 
     def get_config(self):
@@ -279,13 +301,3 @@ def _as_log(value):
     """Returns a scalar as `fit` can average it over replicas."""
     # Under several workers Keras 3 averages over axis 0, which scalars lack.
     return value[None] if replicas.is_multi_worker() else value
-
-
-def images_of(data):
-    """Returns the images of a batch as `fit` hands it over.
-
-    Args:
-        data: Images, a dict with "image", or a tuple that starts with either.
-    """
-    data, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-    return data["image"] if isinstance(data, dict) else data

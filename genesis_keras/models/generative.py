@@ -2,9 +2,11 @@
 
 import tensorflow as tf
 
+from genesis_keras.arguments import choice, integer, number
 from genesis_keras.layers.blocks import initialize_glorot
 from genesis_keras.layers.gaussian_statistics import shift_initial_scale
 from genesis_keras.layers.random_source import ALGORITHM, seed_pair
+from genesis_keras.models import batches
 from genesis_keras.models.base import SceneModel
 
 INITIALIZATIONS = ("release", "glorot")
@@ -15,9 +17,6 @@ class GenerativeModel(SceneModel):
 
     Subclasses have `latent_dim` (D), `draw_latents` and `decode`, and call
     `initialize` when they are built.
-
-    Attributes:
-        min_slots: The smallest K that the model is defined for.
 
     Args:
         image_size: Side H = W of the images, in pixels.
@@ -31,11 +30,8 @@ class GenerativeModel(SceneModel):
         **kwargs: Arguments of `keras.Model`.
 
     Raises:
-        ValueError: `num_slots` is below `min_slots`, `pixel_scale` not positive, or
-            `initialization` not known.
+        ValueError: An argument is out of range or of the wrong type.
     """
-
-    min_slots = 1
 
     def __init__(
         self,
@@ -48,17 +44,9 @@ class GenerativeModel(SceneModel):
         **kwargs,
     ):
         super().__init__(image_size, num_slots, seed=seed, **kwargs)
-        self.check_slots(num_slots)
-        if not pixel_scale > 0:
-            raise ValueError(f"pixel_scale must be positive; got {pixel_scale}")
-        if initialization not in INITIALIZATIONS:
-            raise ValueError(
-                f"initialization must be one of {INITIALIZATIONS}; "
-                f"got {initialization!r}"
-            )
-        self.pixel_scale = pixel_scale
-        self.posterior_scale_bias = posterior_scale_bias
-        self.initialization = initialization
+        self.pixel_scale = number("pixel_scale", pixel_scale, above=0)
+        self.posterior_scale_bias = number("posterior_scale_bias", posterior_scale_bias)
+        self.initialization = choice("initialization", initialization, INITIALIZATIONS)
 
     def initialize(self, posteriors):
         """Brings the weights of a model just built to the start that was asked for.
@@ -101,38 +89,11 @@ class GenerativeModel(SceneModel):
         Raises:
             ValueError: `num_images`, `num_slots` or the shape of `noise` is wrong.
         """
-        if num_images < 1:
-            raise ValueError(f"num_images must be at least 1; got {num_images}")
+        num_images = integer("num_images", num_images, least=1)
         num_slots = self.check_slots(num_slots)
         noise = self.draw_noise(noise, num_images, num_slots)
         latents = self.draw_latents(noise)
         return {**self.decode(latents), "latents": latents}
-
-    def check_slots(self, num_slots=None, flexible_slots=False):
-        """Returns K of a call, by default that of training.
-
-        Args:
-            num_slots: K, or None. A scalar tensor (in exported graphs) is not
-                looked at.
-            flexible_slots: Whether each image may use fewer.
-
-        Raises:
-            ValueError: K is below `min_slots`, or the model has no flexible slots.
-        """
-        if flexible_slots and not self.has_flexible_slots:
-            raise ValueError(
-                f"{type(self).__name__} fixes the number of slots for all images: "
-                f"flexible_slots must be False; got {flexible_slots!r}"
-            )
-        num_slots = self.num_slots if num_slots is None else num_slots
-        if tf.is_tensor(num_slots):
-            return num_slots
-        if not isinstance(num_slots, int) or num_slots < self.min_slots:
-            raise ValueError(
-                f"num_slots must be an integer, at least {self.min_slots}; "
-                f"got {num_slots!r}"
-            )
-        return num_slots
 
     def draw_noise(self, noise, num_images, num_slots):
         """Returns standard normal draws `[B, K, D]`: `noise`, or new ones if None.
@@ -143,11 +104,11 @@ class GenerativeModel(SceneModel):
             num_slots: K.
 
         Raises:
-            ValueError: `noise` has another shape.
+            ValueError: `noise` is not finite, or has another shape.
         """
         if noise is None:
             return self.random.normal([num_images, num_slots, self.latent_dim])
-        noise = tf.convert_to_tensor(noise, "float32")
+        noise = batches.finite("noise", noise)
         if noise.shape.rank != 3 or noise.shape[1:] != (num_slots, self.latent_dim):
             raise ValueError(
                 f"noise must have shape [B, {num_slots}, {self.latent_dim}]; "

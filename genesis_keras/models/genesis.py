@@ -1,8 +1,11 @@
 """GENESIS (Engelcke, Kosiorek, Parker Jones, Posner, ICLR 2020)."""
 
+import types
+
 import keras
 import tensorflow as tf
 
+from genesis_keras.arguments import boolean, integer
 from genesis_keras.distributions.latents import sampled_kl
 from genesis_keras.distributions.pixel_mixture import mixture_mean, reconstruction_error
 from genesis_keras.layers.autoregressive_prior import AutoregressivePrior
@@ -29,7 +32,7 @@ class Genesis(GenerativeModel):
     its KL that of both.
 
     Args:
-        image_size: Side of the images: 32, 64, 128 (a power of two, at least 16).
+        image_size: Side of the images: 32, 64, 128 (a power of two, 16 to 128).
         num_slots: K in training, at least 2; each call may take another.
         mask_latent_dim: Size of z_m.
         component_latent_dim: Size of z_c.
@@ -63,6 +66,9 @@ class Genesis(GenerativeModel):
     """
 
     min_slots = 2
+    image_sizes = types.MappingProxyType(
+        {"least": 16, "most": 128, "power_of_two": True}
+    )
 
     def __init__(
         self,
@@ -86,11 +92,15 @@ class Genesis(GenerativeModel):
             seed,
             **kwargs,
         )
-        self.mask_latent_dim = mask_latent_dim
-        self.component_latent_dim = component_latent_dim
-        self.autoregressive_prior = autoregressive_prior
+        self.mask_latent_dim = integer("mask_latent_dim", mask_latent_dim, least=1)
+        self.component_latent_dim = integer(
+            "component_latent_dim", component_latent_dim, least=1
+        )
+        self.autoregressive_prior = boolean(
+            "autoregressive_prior", autoregressive_prior
+        )
         self._make_layers()
-        self.build((None, image_size, image_size, 3))
+        self.build((None, self.image_size, self.image_size, 3))
         self.initialize(
             [
                 self.mask_posterior.first,
@@ -197,8 +207,11 @@ class Genesis(GenerativeModel):
         Returns:
             Dict of `components [B, K, H, W, 3]`, `log_object_masks [B, K, H, W, 1]`
             and `reconstruction [B, H, W, 3]`.
+
+        Raises:
+            ValueError: The latents are not finite, or of another shape.
         """
-        z_m, z_c = self._split(latents)
+        z_m, z_c = self._split(self.check_latents(latents))
         return self._mix(self.mask_decoder(z_m), z_c)
 
     def draw_latents(self, noise):

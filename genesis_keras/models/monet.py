@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from genesis_keras.arguments import choice, integer
 from genesis_keras.distributions.latents import categorical_kl, sampled_kl
 from genesis_keras.distributions.pixel_mixture import mixture_mean, reconstruction_error
 from genesis_keras.layers.component_decoder import ComponentDecoder
@@ -84,24 +85,24 @@ class Monet(GenerativeModel):
             seed,
             **kwargs,
         )
-        if mask_prior not in MASK_PRIORS:
-            raise ValueError(
-                f"mask_prior must be one of {MASK_PRIORS}; got {mask_prior!r}"
-            )
-        self.mask_prior = mask_prior
-        self.component_latent_dim = component_latent_dim
-        self.attention_filters = attention_filters
+        self.mask_prior = choice("mask_prior", mask_prior, MASK_PRIORS)
+        self.component_latent_dim = integer(
+            "component_latent_dim", component_latent_dim, least=1
+        )
+        self.attention_filters = integer(
+            "attention_filters", attention_filters, least=1
+        )
         policy = self.dtype_policy
         self.attention = RecurrentAttention(
-            attention_filters, dtype=policy, name="attention"
+            self.attention_filters, dtype=policy, name="attention"
         )
         self.component_encoder = ComponentEncoder(
-            component_latent_dim, "relu", dtype=policy, name="component_encoder"
+            self.component_latent_dim, "relu", dtype=policy, name="component_encoder"
         )
         self.component_decoder = ComponentDecoder(
-            image_size, 4, "relu", dtype=policy, name="component_decoder"
+            self.image_size, 4, "relu", dtype=policy, name="component_decoder"
         )
-        self.build((None, image_size, image_size, 3))
+        self.build((None, self.image_size, self.image_size, 3))
         self.initialize([self.component_encoder.posterior])
 
     @property
@@ -169,7 +170,11 @@ class Monet(GenerativeModel):
         Returns:
             Dict of `components [B, K, H, W, 3]`, `log_object_masks [B, K, H, W, 1]`
             and `reconstruction [B, H, W, 3]`.
+
+        Raises:
+            ValueError: The latents are not finite, or of another shape.
         """
+        latents = self.check_latents(latents)
         components, log_object_masks = self._decode_slots(latents)
         return {
             "components": components,

@@ -1,10 +1,12 @@
 """Slot Attention (Locatello et al., NeurIPS 2020): a baseline that cannot generate."""
 
 import math
+import types
 
 import keras
 import tensorflow as tf
 
+from genesis_keras.arguments import integer
 from genesis_keras.distributions.pixel_mixture import mixture_mean
 from genesis_keras.layers.blocks import slots_of
 from genesis_keras.layers.position_embedding import PositionEmbedding
@@ -27,7 +29,7 @@ class SlotAttentionModel(SceneModel):
     to sample from.
 
     Args:
-        image_size: Side of the images: 32, 64, 128 (8 times a power of two).
+        image_size: Side of the images: 32, 64, 128 (a power of two, at least 8).
         num_slots: K in training; each call may take another.
         num_iterations: Iterations of the attention; each call may take another
             number.
@@ -58,6 +60,9 @@ class SlotAttentionModel(SceneModel):
     """
 
     has_likelihood = False
+    image_sizes = types.MappingProxyType(
+        {"least": _BROADCAST_SIDE, "power_of_two": True}
+    )
 
     def __init__(
         self,
@@ -70,26 +75,20 @@ class SlotAttentionModel(SceneModel):
         **kwargs,
     ):
         super().__init__(image_size, num_slots, seed=seed, **kwargs)
-        num_doublings = math.log2(image_size / _BROADCAST_SIDE)
-        if num_doublings < 0 or num_doublings % 1:
-            raise ValueError(
-                f"image_size must be {_BROADCAST_SIDE} times a power of two; "
-                f"got {image_size}"
-            )
-        self.num_iterations = num_iterations
-        self.slot_dim = slot_dim
-        self.filters = filters
+        self.num_iterations = integer("num_iterations", num_iterations, least=1)
+        self.slot_dim = integer("slot_dim", slot_dim, least=1)
+        self.filters = integer("filters", filters, least=1)
         self._make_encoder()
         self.attention = SlotAttention(
-            num_slots,
-            slot_dim,
-            num_iterations,
-            seed=seed,
+            self.num_slots,
+            self.slot_dim,
+            self.num_iterations,
+            seed=self.seed,
             dtype="float32",
             name="attention",
         )
-        self._make_decoder(int(num_doublings))
-        self.build((None, image_size, image_size, 3))
+        self._make_decoder(int(math.log2(self.image_size / _BROADCAST_SIDE)))
+        self.build((None, self.image_size, self.image_size, 3))
 
     def _make_encoder(self):
         policy = self.dtype_policy
@@ -162,7 +161,7 @@ class SlotAttentionModel(SceneModel):
         self, images, training=False, num_slots=None, num_iterations=None, noise=None
     ):
         images = self.check_images(images)
-        num_slots = self.num_slots if num_slots is None else num_slots
+        num_slots = self.check_slots(num_slots)
         if noise is None:
             noise = self.random.normal([tf.shape(images)[0], num_slots, self.slot_dim])
         features = self.encode(images)  # [B, HW, C]
@@ -170,7 +169,7 @@ class SlotAttentionModel(SceneModel):
             features, num_slots=num_slots, num_iterations=num_iterations, noise=noise
         )  # [B, K, D], [B, K, HW]
         log_masks = tf.reshape(log_masks, [-1, num_slots, *images.shape[1:3], 1])
-        decoded = self.decode(slots)
+        decoded = self._decode_slots(slots)
         squared_error = tf.square(images - decoded["reconstruction"])
         zeros = tf.zeros_like(slots)
         return check_outputs(
@@ -191,6 +190,11 @@ class SlotAttentionModel(SceneModel):
             }
         )
 
+    @property
+    def latent_dim(self):
+        """D, the size of a slot."""
+        return self.slot_dim
+
     def encode(self, images):
         """Images `[B, H, W, 3]` -> features of the pixels `[B, HW, C]`."""
         x = images
@@ -209,7 +213,13 @@ class SlotAttentionModel(SceneModel):
         Returns:
             Dict of `components [B, K, H, W, 3]`, `log_object_masks [B, K, H, W, 1]`
             and `reconstruction [B, H, W, 3]`.
+
+        Raises:
+            ValueError: The slots are not finite, or of another shape.
         """
+        return self._decode_slots(self.check_latents(slots))
+
+    def _decode_slots(self, slots):
         num_slots, side = slots_of(slots), self.image_size
         x = tf.reshape(slots, [-1, 1, 1, self.slot_dim])
         x = tf.tile(x, [1, _BROADCAST_SIDE, _BROADCAST_SIDE, 1])  # [B*K, 8, 8, D]
@@ -242,7 +252,7 @@ class SlotAttentionModel(SceneModel):
         Returns:
             Dict of `noise [B, K, D]`. Those of the first images do not depend on B.
         """
-        num_slots = self.num_slots if num_slots is None else num_slots
+        num_slots = self.check_slots(num_slots)
         shape = [num_images, num_slots, self.slot_dim]
         noise = tf.random.stateless_normal(shape, seed_pair(seed), alg=ALGORITHM)
         return {"noise": noise}

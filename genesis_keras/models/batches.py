@@ -1,0 +1,136 @@
+"""What `fit`, `evaluate` and `predict` hand over, and what must hold for it."""
+
+import contextlib
+import re
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from genesis_keras.arguments import quoted
+
+_TOLERANCE = 1e-3  # resizing may leave [0, 1] by a rounding error
+_NUM_CHECKED = 1024  # images of an array that are looked at before the first step
+_MESSAGE = "images must be floats in [0, 1]; got values from {} to {}"
+_FOUND = re.compile(re.escape(_MESSAGE).replace(r"\{\}", r"(\S+?)") + r"(?=[\s\]]|$)")
+_ADVICE = " (divide by 255 what goes from 0 to 255)"
+
+
+def images_of(data):
+    """Returns the images of a batch as `fit` hands it over.
+
+    Args:
+        data: Images, a dict with "image", or a tuple of one of these alone.
+
+    Raises:
+        ValueError: There are targets or weights, which no model uses.
+    """
+    data, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+    refuse_unused(y=y, sample_weight=sample_weight)
+    return data["image"] if isinstance(data, dict) else data
+
+
+def refuse_unused(**arguments):
+    """Raises ValueError where an argument of Keras is given that no model uses.
+
+    Args:
+        **arguments: The arguments; None and what is empty are not given.
+    """
+    for name, value in arguments.items():
+        if value is None or (isinstance(value, dict | list | tuple) and not value):
+            continue
+        kind = type(value).__name__ if hasattr(value, "shape") else quoted(value)
+        raise ValueError(
+            f"{name} is not used: the models learn from images alone and bring their "
+            f"own loss and metrics; got {kind}"
+        )
+
+
+def check_arrays(x):
+    """Raises ValueError where arrays given to `fit` do not hold images in [0, 1].
+
+    Args:
+        x: What `fit` was given; only arrays, and dicts with the array "image", are
+            looked at, and of these the first images.
+    """
+    images = x.get("image") if isinstance(x, dict) else x
+    if isinstance(images, np.ndarray) or tf.is_tensor(images):
+        in_range(tf.convert_to_tensor(images[:_NUM_CHECKED]))
+
+
+def in_range(images):
+    """Returns images, once none of their values lies outside [0, 1].
+
+    NaN passes: what becomes of it is up to the run. XLA leaves the check out.
+
+    Args:
+        images: A tensor; of integers it passes, as the models refuse them.
+
+    Raises:
+        ValueError: A value lies outside.
+        tf.errors.InvalidArgumentError: The same, in a graph.
+    """
+    if not images.dtype.is_floating or images.shape.num_elements() == 0:
+        return images
+    lowest, highest = tf.reduce_min(images), tf.reduce_max(images)
+    outside = (lowest < -_TOLERANCE) | (highest > 1.0 + _TOLERANCE)
+    if tf.executing_eagerly():
+        if outside:
+            raise ValueError(_MESSAGE.format(f"{lowest:g}", f"{highest:g}") + _ADVICE)
+        return images
+    message = tf.strings.format(_MESSAGE, [lowest, highest])
+    with tf.control_dependencies([tf.debugging.Assert(~outside, [message])]):
+        return tf.identity(images)
+
+
+def finite(name, values):
+    """Returns values as a float32 tensor.
+
+    Args:
+        name: Name of the argument.
+        values: Its value.
+
+    Raises:
+        ValueError: They are no numbers or, outside of graphs, not all finite.
+    """
+    try:
+        values = tf.cast(values, "float32")
+    except (TypeError, ValueError, tf.errors.OpError) as error:
+        raise ValueError(f"{name} must be numbers; got {quoted(values)}") from error
+    if tf.executing_eagerly():
+        wrong = int(tf.math.count_nonzero(~tf.math.is_finite(values)))
+        if wrong:
+            raise ValueError(
+                f"{name} must be finite; got {wrong} values that are NaN or infinite"
+            )
+    return values
+
+
+def checked_dataset(dataset):
+    """Returns a `tf.data.Dataset` that checks its images by `in_range`.
+
+    Args:
+        dataset: Batches as `images_of` takes them.
+    """
+
+    def check(*elements):
+        first, *rest = elements
+        if isinstance(first, dict):
+            first = {**first, "image": in_range(first["image"])}
+        else:
+            first = in_range(first)
+        return (first, *rest) if rest else first
+
+    return dataset.map(check)
+
+
+@contextlib.contextmanager
+def short_errors():
+    """Turns what `in_range` raises in a graph into a `ValueError` of one line."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        found = _FOUND.search(error.message)
+        if found is None:
+            raise
+        raise ValueError(found[0] + _ADVICE) from None

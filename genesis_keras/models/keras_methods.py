@@ -1,0 +1,288 @@
+"""The methods that Keras users know, for models that learn from images alone."""
+
+import types
+import warnings
+
+import keras
+import tensorflow as tf
+
+from genesis_keras.arguments import integer, quoted
+from genesis_keras.models import batches
+from genesis_keras.models.saving_methods import SavingMethods
+
+_INT32 = {"least": -(2**31), "most": 2**31 - 1}  # what SavedModels take as a seed
+
+
+class KerasMethods(SavingMethods):
+    """`compile`, `fit`, `evaluate` and `predict` of all models.
+
+    What a model has no use for (targets, losses, sample weights) is an error rather
+    than ignored.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.predict_seed = types.SimpleNamespace(variable=None, used=False)
+        self.told_beta = False
+
+    def compile(
+        self,
+        optimizer="rmsprop",
+        loss=None,
+        loss_weights=None,
+        metrics=None,
+        weighted_metrics=None,
+        **kwargs,
+    ):
+        """Sets the optimiser; loss and metrics are the model's own.
+
+        Args:
+            optimizer: As in Keras.
+            loss: Must be None.
+            loss_weights: Must be None.
+            metrics: Must be None.
+            weighted_metrics: Must be None.
+            **kwargs: `run_eagerly`, `steps_per_execution`, `jit_compile` and
+                `auto_scale_loss`, as in Keras.
+
+        Raises:
+            ValueError: One of those that must be None is not.
+        """
+        batches.refuse_unused(
+            loss=loss,
+            loss_weights=loss_weights,
+            metrics=metrics,
+            weighted_metrics=weighted_metrics,
+        )
+        super().compile(optimizer, **kwargs)
+
+    def compile_from_config(self, config):
+        """Compiles a loaded model as the saved one was."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=True,
+        class_weight=None,
+        sample_weight=None,
+        **kwargs,
+    ):
+        """Trains on images.
+
+        The history has `loss`, `error` and, of models with a likelihood, `kl`, `elbo`
+        and `beta`, and each with the prefix `val_` of validation data. With GECO
+        the loss is `error + beta * KL` with a beta that changes, so that values of
+        `val_loss` cannot be compared from epoch to epoch. To stop early, use
+        `val_elbo` or `val_error`, as in the example.
+
+        Args:
+            x: Floats in [0, 1]: images `[N, H, W, 3]`, a dict with them as "image",
+                or a dataset of batches of either.
+            y: Must be None: nothing is learnt from labels.
+            batch_size: As in Keras.
+            epochs: As in Keras.
+            verbose: As in Keras.
+            callbacks: As in Keras; with `genesis_keras.GECO` beta is tuned, without
+                it keeps its value, 1 in a new model.
+            validation_split: As in Keras.
+            validation_data: As `x`.
+            shuffle: As in Keras.
+            class_weight: Must be None.
+            sample_weight: Must be None.
+            **kwargs: `initial_epoch`, `steps_per_epoch`, `validation_steps`,
+                `validation_batch_size` and `validation_freq`, as in Keras.
+
+        Returns:
+            The `keras.callbacks.History`.
+
+        Raises:
+            ValueError: Images are not in [0, 1] or not of the model's size, or an
+                argument is given that is not used.
+
+        Example:
+            >>> stop = keras.callbacks.EarlyStopping("val_elbo", mode="max")
+            >>> model.fit(images, validation_data=held_out, callbacks=[GECO(), stop])
+        """
+        batches.refuse_unused(
+            y=y, class_weight=class_weight, sample_weight=sample_weight
+        )
+        if isinstance(validation_data, tuple | list):
+            batches.images_of(tuple(validation_data))
+            batches.check_arrays(validation_data[0])
+        with batches.short_errors():
+            return super().fit(
+                self._checked(x),
+                batch_size=batch_size,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=self._with_note(callbacks),
+                validation_split=validation_split,
+                validation_data=self._checked(validation_data),
+                shuffle=shuffle,
+                **kwargs,
+            )
+
+    def evaluate(
+        self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, **k
+    ):
+        """Returns loss and metrics on images; the same on each call.
+
+        Args:
+            x: As in `fit`.
+            y: Must be None.
+            batch_size: As in Keras.
+            verbose: As in Keras.
+            sample_weight: Must be None.
+            **k: `steps`, `callbacks` and `return_dict`, as in Keras.
+
+        Returns:
+            A list, or a dict by name with `return_dict=True`.
+
+        Raises:
+            ValueError: As in `fit`.
+        """
+        batches.refuse_unused(y=y, sample_weight=sample_weight)
+        with batches.short_errors():
+            return super().evaluate(
+                self._checked(x), batch_size=batch_size, verbose=verbose, **k
+            )
+
+    def predict(
+        self,
+        x,
+        batch_size=None,
+        verbose="auto",
+        steps=None,
+        callbacks=None,
+        seed=None,
+        draws=None,
+    ):
+        """Returns the outputs for images, as arrays.
+
+        They depend on random draws: those of the slots' seeds and of the latents.
+        Without `seed` and `draws`, each call makes new ones.
+
+        Args:
+            x: As in `fit`.
+            batch_size: As in Keras.
+            verbose: As in Keras.
+            steps: As in Keras.
+            callbacks: As in Keras.
+            seed: An integer from which the draws are made, the same for every image:
+                what is returned for it depends neither on the other images nor on
+                the batch size, and is what a SavedModel returns for that seed.
+            draws: Dict of the draws themselves, arrays `[N, ...]` by the names that
+                `fixed_draws` uses; for images in arrays. Batches of a dataset may
+                be dicts with these names as further keys.
+
+        Returns:
+            The dict of `genesis_keras.models.outputs`.
+
+        Raises:
+            ValueError: As in `fit`; or `seed` and `draws` are both given or wrong.
+
+        Example:
+            >>> labels = model.predict(images, seed=0)["log_masks"].argmax(axis=1)
+        """
+        if seed is not None and draws is not None:
+            raise ValueError(f"seed must be None where draws are given; got {seed!r}")
+        self._seed_predictions(seed)
+        x = x if draws is None else self._with_draws(x, draws)
+        with batches.short_errors():
+            return super().predict(
+                self._checked(x), batch_size, verbose, steps, callbacks
+            )
+
+    def predict_step(self, data):
+        """Returns the outputs for a batch."""
+        data, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        images = self.checked_images_of(data)
+        seeded = self.predict_seed
+        draws = self.fixed_draws(1, seed=seeded.variable if seeded.used else 0)
+        if seeded.used:
+            batch = tf.shape(images)[0]
+            draws = {name: tf.repeat(draw, batch, 0) for name, draw in draws.items()}
+        else:
+            given = data if isinstance(data, dict) else {}
+            draws = {name: given[name] for name in draws if name in given}
+        return self(images, training=False, **draws)
+
+    def checked_images_of(self, data):
+        """Returns the images of a batch; no graph goes on where one is not in [0, 1].
+
+        Args:
+            data: A batch, as `fit` hands it over.
+        """
+        images = tf.convert_to_tensor(batches.images_of(data))
+        # XLA would leave the check out; then it is made before the step.
+        return images if self.jit_compile else batches.in_range(images)
+
+    def _checked(self, x):
+        """What was given as images, with a check where the step has none."""
+        batches.check_arrays(x)
+        one_replica = self.distribute_strategy.num_replicas_in_sync == 1
+        if isinstance(x, tf.data.Dataset) and one_replica and self.jit_compile:
+            return batches.checked_dataset(x)
+        return x
+
+    def _with_note(self, callbacks):
+        """The callbacks, and one that says so where nothing tunes beta."""
+        if isinstance(callbacks, keras.callbacks.CallbackList):
+            return callbacks
+        given = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
+        # Last, so that GECO has been attached before.
+        note = keras.callbacks.LambdaCallback(on_train_begin=self._note_beta)
+        return [*(callback for callback in given if callback is not None), note]
+
+    def _note_beta(self, _):
+        if self.told_beta or not self.has_likelihood or self.geco.settings is not None:
+            return
+        self.told_beta = True
+        warnings.warn(
+            f"no GECO: beta, the weight of the KL, stays {float(self.geco.beta):g} "
+            "(callbacks=[genesis_keras.GECO(goal=...)] tunes it)",
+            stacklevel=2,
+        )
+
+    def _seed_predictions(self, seed):
+        used = seed is not None
+        if used != self.predict_seed.used:
+            self.predict_function = None  # its graph has draws of the other kind
+        self.predict_seed.used = used
+        if used:
+            seed = integer("seed", seed, **_INT32)
+            if self.predict_seed.variable is None:
+                with tf.init_scope():
+                    variable = tf.Variable(seed, trainable=False, dtype="int32")
+                self.predict_seed.variable = variable
+            self.predict_seed.variable.assign(seed)
+
+    def _with_draws(self, x, draws):
+        images = x["image"] if isinstance(x, dict) else x
+        known = self.fixed_draws(1)
+        if not isinstance(draws, dict) or draws.keys() - known:
+            raise ValueError(
+                f"draws must be a dict of {sorted(known)}; got {quoted(draws)}"
+            )
+        if not hasattr(images, "shape"):
+            raise ValueError(
+                f"draws are for images in an array; got x={quoted(x)}; a dataset may "
+                "have them in its batches"
+            )
+        for name, value in draws.items():
+            shape = (images.shape[0], *known[name].shape[1:])
+            if tuple(value.shape) != shape:
+                raise ValueError(
+                    f"draws[{name!r}] must have shape {shape}; got {tuple(value.shape)}"
+                )
+        return {"image": images, **draws}
