@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import pathlib
 import re
@@ -91,10 +92,22 @@ def write_json(path, content):
 
     Args:
         path: The file.
-        content: What to write.
+        content: What to write; NaN and infinity become null.
 
     Raises:
         OSError: The file cannot be written.
     """
     with replacing(path) as partial:
-        partial.write_text(json.dumps(content, indent=2) + "\n")
+        text = json.dumps(_strict(content), indent=2, allow_nan=False)
+        partial.write_text(text + "\n")
+
+
+def _strict(content):
+    """The content without NaN and infinity, for which JSON has no words."""
+    if isinstance(content, dict):
+        return {str(key): _strict(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_strict(value) for value in content]
+    if isinstance(content, float) and not math.isfinite(content):
+        return None
+    return content

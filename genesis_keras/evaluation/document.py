@@ -196,41 +196,28 @@ def _watch_chart(groups, title, key):
 
 
 def _as_json(runs, groups, protocol, place, command):
-    return _finite(
-        {
-            "command": command,
-            "environment": place,
-            "protocol": vars(protocol),
-            "groups": [
-                {
-                    "dataset": group.dataset,
-                    "model": group.model,
-                    "mask_loss": group.mask_loss,
-                    "runs": [run.name for run in group.runs],
-                    "differences": group.differences(),
-                    "scores": group.scores(),
-                }
-                for group in groups
-            ],
-            "runs": [vars(run) for run in runs],
-            "paper": {
-                "source": paper.SOURCE,
-                "segmentation": paper.SEGMENTATION,
-                "flexible": [[*key, scores] for key, scores in paper.FLEXIBLE],
-                "density": paper.DENSITY,
-                "all_pixels": paper.ALL_PIXELS,
-                "real_fid": paper.REAL_FID,
-            },
-        }
-    )
-
-
-def _finite(value):
-    """Puts null where JSON has no number: NaN and infinities."""
-    if isinstance(value, dict):
-        return {str(key): _finite(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(part) for part in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    return {
+        "command": command,
+        "environment": place,
+        "protocol": vars(protocol),
+        "groups": [
+            {
+                "dataset": group.dataset,
+                "model": group.model,
+                "mask_loss": group.mask_loss,
+                "runs": [run.name for run in group.runs],
+                "differences": group.differences(),
+                "scores": group.scores(),
+            }
+            for group in groups
+        ],
+        "runs": [vars(run) for run in runs],
+        "paper": {
+            "source": paper.SOURCE,
+            "segmentation": paper.SEGMENTATION,
+            "flexible": [[*key, scores] for key, scores in paper.FLEXIBLE],
+            "density": paper.DENSITY,
+            "all_pixels": paper.ALL_PIXELS,
+            "real_fid": paper.REAL_FID,
+        },
+    }

@@ -6,9 +6,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from genesis_keras.arguments import integer
 from genesis_keras.export.options import FORMATS, MASKS, check_packages
 from genesis_keras.export.signatures import check_masks
 from genesis_keras.metrics.segmentation import labels_from_masks
+from genesis_keras.models.weights import check_finite_weights
 from genesis_keras.storage import replacing
 
 
@@ -59,10 +61,13 @@ def write_portable(model, path, format, masks="attention", seed=0, batch_size=No
     check_masks(masks)
     if format not in FORMATS:
         raise ValueError(f"format must be one of {sorted(FORMATS)}; got {format!r}")
+    if batch_size is not None:
+        batch_size = integer("batch_size", batch_size, least=1)
     path = pathlib.Path(path)
     if path.suffix != FORMATS[format]:
         raise ValueError(f"path must end in {FORMATS[format]!r}; got {str(path)!r}")
     check_packages(format)
+    check_finite_weights(model, f"not exported to {str(path)!r}")
     shape = [batch_size, model.image_size, model.image_size, 3]
     segmenter = FixedSegmenter(model, masks, seed)
     with replacing(path) as partial:

@@ -1,12 +1,14 @@
 """Writes a SavedModel that needs TensorFlow alone."""
 
 import pathlib
+import re
 
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from genesis_keras.export.signatures import signatures
 from genesis_keras.export.warmup import write_warmup
+from genesis_keras.models.weights import check_finite_weights
 from genesis_keras.storage import new_folder
 
 _GRADIENT = "_gradient_op_type"
@@ -30,9 +32,12 @@ def write_saved_model(model, path, masks="attention"):
         installed.
 
     Raises:
-        ValueError: There is something at `path`, or `masks` is unknown.
+        ValueError: There is something at `path`, TensorFlow could not read it there,
+            `masks` is unknown, or a weight is not finite.
         OSError: It cannot be written; nothing is left at `path`.
     """
+    _check_readable(path)
+    check_finite_weights(model, f"not exported to {str(path)!r}")
     served = signatures(model, masks)
     with new_folder(path) as folder:
         graphs = {name: signature.graph() for name, signature in served.items()}
@@ -46,6 +51,16 @@ def write_saved_model(model, path, masks="attention"):
         )
         _drop_gradients(folder)
         return write_warmup(folder, served)
+
+
+def _check_readable(path):
+    """Raises where TensorFlow would take the path for a pattern of file names."""
+    absolute = str(pathlib.Path(path).absolute())
+    if re.search(r"\[.*\]|\\", absolute):
+        raise ValueError(
+            "path must have neither brackets nor backslashes, as TensorFlow finds no "
+            f"weights below such folders; got {absolute!r}"
+        )
 
 
 def _drop_gradients(folder):

@@ -246,10 +246,8 @@ class SceneModel(PresetModel, KerasMethods):
         """
         latents = batches.finite("latents", latents)
         if latents.shape.rank != 3 or latents.shape[-1] != self.latent_dim:
-            raise ValueError(
-                f"latents must have shape [B, K, {self.latent_dim}]; "
-                f"got {latents.shape}"
-            )
+            expected = f"[B, K, {self.latent_dim}]"
+            raise ValueError(f"latents must have shape {expected}; got {latents.shape}")
         return latents
 
     def check_images(self, images):
@@ -259,8 +257,7 @@ class SceneModel(PresetModel, KerasMethods):
             images: `[B, H, W, 3]` floats in [0, 1].
 
         Raises:
-            ValueError: Not floats, or not of the model's size, or (outside of graphs)
-                not in [0, 1].
+            ValueError: Not floats in [0, 1], or not of the model's size.
         """
         images = tf.convert_to_tensor(images)
         if not images.dtype.is_floating:

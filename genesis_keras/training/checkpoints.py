@@ -11,9 +11,10 @@ import pathlib
 import zipfile
 
 import keras
-import numpy as np
 
-from genesis_keras.models.registry import get_model, settings_of
+from genesis_keras.models.base import SceneModel
+from genesis_keras.models.registry import MODELS, get_model, settings_of
+from genesis_keras.models.weights import check_finite_weights
 from genesis_keras.storage import replacing
 from genesis_keras.training.continuing import changed_settings
 from genesis_keras.training.progress import say
@@ -157,9 +158,7 @@ def save_model(model, path, record=None):
         OSError: The file cannot be written; a file there before is untouched.
         ValueError: A weight is not finite.
     """
-    for variable in model.trainable_weights:
-        if not np.isfinite(variable.numpy()).all():
-            raise ValueError(f"not saved: weight {variable.path} is not finite")
+    check_finite_weights(model, "not saved")
     with replacing(path) as partial:
         model.save(partial)
         if record is not None:
@@ -174,8 +173,8 @@ def load_model(path):
         path: The file.
 
     Raises:
-        ValueError: The file is missing.
-        DamagedFileError: It is damaged or of another kind.
+        ValueError: The file is missing, or holds another kind of model.
+        DamagedFileError: It is damaged, or a weight is not finite.
     """
     path = pathlib.Path(path)
     if not path.is_file():
@@ -184,8 +183,25 @@ def load_model(path):
         with zipfile.ZipFile(path) as archive:
             if (bad := archive.testzip()) is not None:
                 raise zipfile.BadZipFile(f"bad checksum of {bad}")
-        return keras.models.load_model(path)
+            config = json.loads(archive.read("config.json"))
+        name = config["registered_name"] or config["class_name"]
+        model = keras.models.load_model(path) if _is_scene_model(name) else None
     except DAMAGE as error:
         raise DamagedFileError(
             f"model file {str(path)!r} is damaged: {error}"
         ) from error
+    if model is None:
+        raise ValueError(
+            f"model file {str(path)!r} holds a {name}, which is none of the models "
+            f"here: {', '.join(sorted(MODELS))} (a class of your own must be imported)"
+        )
+    try:
+        check_finite_weights(model, f"model file {str(path)!r} cannot be used")
+    except ValueError as error:
+        raise DamagedFileError(str(error)) from None
+    return model
+
+
+def _is_scene_model(name):
+    known = keras.saving.get_registered_object(name)
+    return isinstance(known, type) and issubclass(known, SceneModel)

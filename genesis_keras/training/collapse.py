@@ -1,6 +1,7 @@
 """Watches how a run uses its slots, and warns when it collapses."""
 
 import json
+import math
 import pathlib
 import time
 
@@ -128,6 +129,12 @@ def read_watch(workdir):
         return []
     try:
         records = json.loads(path.read_text())
-        return [{**record, "step": int(record["step"])} for record in records]
-    except (TypeError, KeyError, ValueError) as error:
+        return [_with_nan(record) for record in records]
+    except (AttributeError, TypeError, KeyError, ValueError) as error:
         raise ValueError(f"{str(path)!r} is damaged: {error}") from error
+
+
+def _with_nan(record):
+    """A record as it was: JSON has null for what is not finite."""
+    values = {name: math.nan if v is None else v for name, v in record.items()}
+    return {**values, "step": int(record["step"])}
