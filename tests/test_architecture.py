@@ -31,6 +31,7 @@ ALLOWED = {
     },
     "training": {"models", "metrics", "data", "objectives", "visualization", "storage"},
     "evaluation": {
+        "layers",
         "models",
         "metrics",
         "data",

@@ -3,8 +3,10 @@
 import dataclasses
 import re
 
+from genesis_keras.evaluation.baselines import baseline_scores, not_above
 from genesis_keras.evaluation.fid import feature_moments, frechet_inception_distance
 from genesis_keras.evaluation.segmentation import (
+    MASK_KINDS,
     by_objects,
     call_options,
     score_images,
@@ -31,6 +33,7 @@ class Protocol:
         thresholds: Thresholds of the sweep, none for no sweep.
         seed: Seed of the draws.
         num_samples: Samples for the FID, and at most as many images.
+        baselines: Whether to score the baselines of `evaluation.baselines` too.
 
     Raises:
         ValueError: A split is given twice or none, or K is not positive.
@@ -45,6 +48,7 @@ class Protocol:
     thresholds: tuple[float, ...] = ()
     seed: int = 0
     num_samples: int = 10_000
+    baselines: bool = True
 
     def __post_init__(self):
         if not self.splits or len(set(self.splits)) < len(self.splits):
@@ -128,13 +132,16 @@ def measure(model, load_images, protocol, fid_meter=None, key=None):
         Dict of `results`, of the first split: "fixed" and, where asked for,
         "flexible" -> scores as `evaluate` returns them; `by_objects`: split ->
         number of objects -> scores with a fixed K; `other_splits`: split -> scores
-        like `results`; `sweep`: see `sweep_thresholds`; `fid`: see `FidMeter`.
+        like `results`; `sweep`: see `sweep_thresholds`; `fid`: see `FidMeter`. Of
+        labelled images also `baselines`: name -> scores, see `baseline_scores`;
+        `above_baselines`: kind of masks -> whether these are above all baselines on
+        ARI-FG and MSC-FG; `other_baselines`: other split -> like `baselines`.
 
     Raises:
         ValueError: A split is unknown or empty, or the model has no flexible slots
             and they are asked for.
     """
-    splits, objects = {}, {}
+    splits, objects, baselines = {}, {}, {}
     for split in protocol.splits:
         name, num_slots = protocol.parse(split)
         images = load_images(name, protocol.num_images)
@@ -150,10 +157,22 @@ def measure(model, load_images, protocol, fid_meter=None, key=None):
                     str(number): scores
                     for number, scores in by_objects(columns, model).items()
                 }
+                if protocol.baselines and "objects" in columns:
+                    baselines[split] = baseline_scores(
+                        images, options["num_slots"], protocol.seed
+                    )
     first = protocol.splits[0]
     results = {"results": splits.pop(first), "by_objects": objects}
     if splits:
         results["other_splits"] = splits
+    if first in baselines:
+        results["baselines"] = found = baselines.pop(first)
+        results["above_baselines"] = {
+            kind: not not_above(results["results"]["fixed"], found, kind)
+            for kind in MASK_KINDS
+        }
+    if baselines:
+        results["other_baselines"] = baselines
     name, num_slots = protocol.parse(first)
     if protocol.thresholds and protocol.flexible_slots:
         results["sweep"] = sweep_thresholds(

@@ -1,14 +1,33 @@
-"""Scores of one run as text."""
+"""Scores of one run as text of at most 100 columns."""
 
-_COLUMNS = ("ari_fg", "msc_fg", "ari", "msc")
-_TITLES = ("ARI-FG", "MSC-FG", "ARI", "MSC")
+from genesis_keras.evaluation.baselines import TITLES, not_above
+from genesis_keras.evaluation.label_scores import SEVERAL
+
+MASK_TITLES = {"masks": "attention masks m", "object_masks": "object masks pi"}
+"""Kind of masks in `metrics.json` -> its name in every table."""
+
+_COLUMNS = {
+    "ari_fg": "ARI-FG",
+    f"ari_fg_{SEVERAL}": "ARI-FG 2+",
+    "ari_fg_tolerant": "1 px",
+    "msc_fg": "MSC-FG",
+    "miou_fg": "mIoU-FG",
+    "recovery": "recovery",
+    "ari": "ARI",
+    "msc": "MSC",
+}
+_LEGEND = """\
+2+: over the {} images with two objects or more. 1 px: ARI-FG without pixels within one
+pixel of a true boundary. MSC-FG is also called mBO. recovery: share of objects with an
+IoU above 0.5. metrics.json has all of these over 2+ images too."""
 
 
 def scores_text(results):
     """Returns all scores of a run, as `measure` returns them, as text."""
-    parts = [markdown_table(results["results"])]
+    parts = [split_text(results["results"], results.get("baselines"))]
+    baselines = results.get("other_baselines", {})
     parts += [
-        f"{split}\n\n{markdown_table(scores)}"
+        f"{split}\n\n{split_text(scores, baselines.get(split))}"
         for split, scores in results.get("other_splits", {}).items()
     ]
     if any(results["by_objects"].values()):
@@ -43,56 +62,112 @@ def objects_table(by_objects):
     kinds = [
         f"{title} {symbol}" for symbol in ("m", "pi") for title in ("ARI-FG", "MSC-FG")
     ]
-    lines = [
-        "| split | objects | images | " + " | ".join(kinds) + " | K MAE |",
-        "|---" * (len(kinds) + 4) + "|",
-    ]
+    rows = []
     for split, numbers in by_objects.items():
         for number, scores in numbers.items():
             values = [
                 f"{scores[f'{kind}/{name}']:.3f}"
-                for kind in ("masks", "object_masks")
+                for kind in MASK_TITLES
                 for name in ("ari_fg", "msc_fg")
             ]
-            cells = [split, number, str(scores["num_images"]), *values]
-            lines.append(f"| {' | '.join(cells)} | {scores['slots_mae']:.2f} |")
-    return "\n".join(lines)
+            error = f"{scores['slots_mae']:.2f}"
+            rows.append([split, number, str(scores["num_images"]), *values, error])
+    return _table(["split", "objects", "images", *kinds, "K MAE"], rows)
 
 
-def markdown_table(results):
-    """Returns a Markdown table of the scores of one model.
+def split_text(results, baselines=None):
+    """Returns the scores of one model on one split as text.
 
     Args:
         results: Dict "fixed" / "flexible" -> scores as `evaluate` returns them.
+        baselines: What `baseline_scores` returns; None where there are none.
     """
-    lines = [
-        "| slots | masks | " + " | ".join(_TITLES) + " | average K | K MAE |",
-        "|---" * (len(_TITLES) + 4) + "|",
-    ]
-    for mode, scores in results.items():
-        for kind in ("masks", "object_masks"):
-            if f"{kind}/ari" not in scores:
-                continue
-            values = [f"{scores[f'{kind}/{name}']:.3f}" for name in _COLUMNS]
-            slots = [f"{scores['average_slots']:.2f}", f"{scores['slots_mae']:.2f}"]
-            lines.append(f"| {mode} | {kind} | {' | '.join(values + slots)} |")
     fixed = results["fixed"]
-    left_out = fixed.get("num_without_foreground", 0)
-    lines += [
-        "",
-        _errors(fixed),
-        f"{fixed['num_images']} images, of which ARI-FG and MSC-FG leave out "
-        f"{left_out} without foreground.",
-    ]
+    lines = []
+    if "masks/ari" in fixed:
+        lines += [_table(_header(), _rows(fixed) + _baseline_rows(baselines or {}))]
+        if baselines:
+            lines += ["", verdict(fixed, baselines)]
+        lines += ["", _LEGEND.format(fixed[f"num_{SEVERAL}"]), "", _slots(fixed)]
+        if "flexible" in results:
+            flexible = results["flexible"]
+            lines += [_slots(flexible, "Flexible number of slots"), ""]
+            lines += [_table(_header(), _rows(flexible))]
+    lines += ["", _errors(fixed), _images(fixed)]
+    return "\n".join(lines).strip("\n")
+
+
+def verdict(scores, baselines):
+    """Says whether a model is above all baselines on ARI-FG and MSC-FG.
+
+    Args:
+        scores: Mean scores as `evaluate` returns them.
+        baselines: What `baseline_scores` returns.
+    """
+    lines = []
+    for kind, title in MASK_TITLES.items():
+        found = not_above(scores, baselines, kind)
+        names = ", ".join(TITLES[name] for name in found)
+        answer = f"no, not above {names}" if found else "yes"
+        lines.append(f"Above every baseline on ARI-FG and MSC-FG, {title}: {answer}.")
     return "\n".join(lines)
 
 
-def _errors(scores):
-    per_value = f"{scores['error_per_value']:.4f} per pixel and channel."
-    if "elbo" not in scores:
-        error = f"squared reconstruction error {scores['error']:.1f} per image"
-        return f"ELBO -, KL - (no likelihood); {error}, {per_value}"
+def _header():
+    return ["segmentation", *_COLUMNS.values()]
+
+
+def _rows(scores):
+    return [
+        [title, *(f"{scores[f'{kind}/{name}']:.3f}" for name in _COLUMNS)]
+        for kind, title in MASK_TITLES.items()
+    ]
+
+
+def _baseline_rows(baselines):
+    rows = []
+    for name, scores in baselines.items():
+        title = TITLES[name]
+        if name == "strips":
+            title = f"{scores['num_slots']} {title}"
+        rows.append([title, *(f"{scores[column]:.3f}" for column in _COLUMNS)])
+    return rows
+
+
+def _table(header, rows):
+    """A Markdown table whose columns are aligned as plain text too."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    lines = [header, ["-" * width for width in widths], *rows]
+    return "\n".join(
+        f"| {' | '.join(map(str.ljust, cells, widths))} |" for cells in lines
+    )
+
+
+def _slots(scores, title="Slots"):
     return (
-        f"ELBO {scores['elbo']:.1f} nats per image, KL {scores['kl']:.1f} nats; "
-        f"reconstruction error {scores['error']:.1f} nats per image, {per_value}"
+        f"{title}: {scores['average_slots']:.2f} on average; mean absolute error "
+        f"{scores['slots_mae']:.2f} to objects + 1."
+    )
+
+
+def _images(scores):
+    text = f"{scores['num_images']} images"
+    if "num_without_foreground" not in scores:
+        return f"{text}, without labels: no segmentation scores."
+    left_out = scores["num_without_foreground"]
+    return f"{text}; scores of the foreground leave out {left_out} without objects."
+
+
+def _errors(scores):
+    per_value = f"{scores['error_per_value']:.4f} per pixel and channel"
+    if "elbo" not in scores:
+        return (
+            "ELBO -, KL - (no likelihood).\n"
+            f"Squared reconstruction error: {scores['error']:.1f} per image, "
+            f"{per_value}."
+        )
+    return (
+        f"ELBO {scores['elbo']:.1f}, KL {scores['kl']:.1f} nats per image.\n"
+        f"Reconstruction error: {scores['error']:.1f} nats per image, {per_value}; "
+        f"MSE {scores['mse']:.5f}."
     )

@@ -1,17 +1,17 @@
-"""Scores of a model on a labelled data set (definitions in the README)."""
+"""Scores of a model on a labelled data set (definitions in docs/metrics.md)."""
 
 import collections
 
 import numpy as np
 import tensorflow as tf
 
-from genesis_keras.metrics.segmentation import (
-    adjusted_rand_index,
-    labels_from_masks,
-    object_count,
-    segmentation_covering,
-    slot_count_error,
+from genesis_keras.evaluation.label_scores import (
+    SCORES,
+    label_scores,
+    mean,
+    mean_scores,
 )
+from genesis_keras.metrics.segmentation import labels_from_masks, slot_count_error
 from genesis_keras.metrics.slots import largest_slot, mask_entropy, used_slots
 
 MASK_KINDS = {"masks": "log_masks", "object_masks": "log_object_masks"}
@@ -39,15 +39,17 @@ def evaluate(
         seed: Seed of the draws, which are the same for each model.
 
     Returns:
-        Dict of floats: `ari_fg`, `msc_fg`, `ari`, `msc` of `masks` and of
-        `object_masks` as "masks/ari_fg" and so on; of both also `largest_slot`,
-        `used_slots` and `mask_entropy` (`metrics.slots`); `elbo` and `error`, nats per
-        image; `kl`, nats per image; `error_per_value`, nats per pixel and channel;
-        `average_slots` and `slots_mae`, the mean absolute error of the number of slots
-        to that of foreground objects plus one; `objects`, foreground objects;
-        `num_images`; `num_without_foreground`, images that the foreground scores
-        leave out. Without a likelihood there is no `elbo` and `kl`, and errors are
-        squared.
+        Dict of floats: the scores of `label_scores`, of `masks` and of `object_masks`
+        as "masks/ari_fg" and so on, and each as "masks/ari_fg_two_or_more" over the
+        images with two objects or more; of both also `largest_slot`, `used_slots` and
+        `mask_entropy` (`metrics.slots`); `elbo` and `error`, nats per image; `kl`,
+        nats per image; `error_per_value`, nats per pixel and channel; `mse`, mean
+        squared error of the reconstruction per pixel and channel; `average_slots` and
+        `slots_mae`, the mean absolute error of the number of slots to that of
+        foreground objects plus one; `objects`, foreground objects; `num_images`;
+        `num_without_foreground`, images that the foreground scores leave out;
+        `num_two_or_more`, images with two objects or more. Without a likelihood
+        there is no `elbo` and `kl`, and errors are squared.
 
     Raises:
         ValueError: The data set is empty, or the model has no flexible slots.
@@ -109,7 +111,7 @@ def _scorer(model, num_slots):
         images = batch["image"]
         draws = model.fixed_draws(tf.shape(images)[0], num_slots, seed=seeds)
         outputs = model(images, num_slots=num_slots, **options, **draws)
-        scores = image_scores(outputs, batch.get("segmentation"))
+        scores = image_scores(outputs, images, batch.get("segmentation"))
         if not model.has_likelihood:
             del scores["elbo"], scores["kl"]
         return scores
@@ -154,16 +156,19 @@ def call_options(model, num_slots=None, flexible_slots=False, min_mask_pixels=20
     return {**options, "flexible_slots": True, "min_mask_pixels": min_mask_pixels}
 
 
-def image_scores(outputs, labels=None):
+def image_scores(outputs, images, labels=None):
     """Returns the scores of each image, `[B]` each.
 
     Args:
         outputs: The output contract.
+        images: `[B, H, W, 3]`, what the model was given.
         labels: Ground truth `[B, H, W, 1]`, 0 = background; None where there is none.
     """
+    squared = tf.math.squared_difference(outputs["reconstruction"], images)
     scores = {
         "elbo": outputs["elbo"],
         "error": outputs["reconstruction_error"],
+        "mse": tf.reduce_mean(squared, axis=[1, 2, 3]),
         "kl": tf.reduce_sum(outputs["kl_latents"], axis=-1),
         "average_slots": tf.cast(outputs["num_slots"], "float32"),
     }
@@ -175,35 +180,33 @@ def image_scores(outputs, labels=None):
         return scores
     num_slots = outputs["log_masks"].shape[1]
     for kind, output in MASK_KINDS.items():
-        predicted = labels_from_masks(outputs[output])
-        for suffix, foreground in (("_fg", True), ("", False)):
-            options = {"foreground_only": foreground, "num_predicted": num_slots}
-            scores[f"{kind}/ari{suffix}"] = adjusted_rand_index(
-                labels, predicted, **options
-            )
-            scores[f"{kind}/msc{suffix}"] = segmentation_covering(
-                labels, predicted, **options
-            )
+        found = label_scores(labels, labels_from_masks(outputs[output]), num_slots)
+        scores["objects"] = found.pop("objects")
+        scores |= {f"{kind}/{name}": score for name, score in found.items()}
     scores["slots_mae"] = slot_count_error(outputs["num_slots"], labels)
-    scores["objects"] = tf.cast(object_count(labels), "float32")
     return scores
 
 
-def summarize(columns, model):
+def summarize(columns, model, several=True):
     """Returns means over images; see `evaluate`.
 
     Args:
         columns: What `score_images` returns.
         model: The model of the scores.
+        several: Whether to average over the images with two objects or more as well.
     """
-    means = {}
-    for name, values in columns.items():
-        # Only segmentation scores may leave images out: a NaN ELBO must show.
-        valid = values[~np.isnan(values)] if "/" in name else values
-        means[name] = float(np.mean(valid)) if len(valid) else float("nan")
+    # Only segmentation scores may leave images out: a NaN ELBO must show.
+    means = {
+        name: mean(values) if "/" in name else float(np.mean(values))
+        for name, values in columns.items()
+    }
     means["error_per_value"] = means["error"] / (model.image_size**2 * 3)
     means["num_images"] = len(columns["error"])
-    if "masks/ari_fg" in columns:
+    if "objects" in columns:
+        if several:
+            scored = {n: v for n, v in columns.items() if n.split("/")[-1] in SCORES}
+            means |= mean_scores(scored, columns["objects"])
+            means["num_two_or_more"] = int((columns["objects"] > 1).sum())
         # NaN where there is no foreground.
         excluded = int(np.isnan(columns["masks/ari_fg"]).sum())
         means["num_without_foreground"] = excluded
@@ -223,7 +226,9 @@ def by_objects(columns, model):
     counts = columns.get("objects", np.zeros(0))
     return {
         int(count): summarize(
-            {name: values[counts == count] for name, values in columns.items()}, model
+            {name: values[counts == count] for name, values in columns.items()},
+            model,
+            several=False,
         )
         for count in np.unique(counts)
     }

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 from sklearn.metrics import adjusted_rand_score
 
-from genesis_keras.evaluation.report import markdown_table
-from genesis_keras.evaluation.segmentation import evaluate
+from genesis_keras.evaluation.report import split_text
+from genesis_keras.evaluation.segmentation import evaluate, score_images
 from genesis_keras.storage import write_json
 
 
@@ -64,7 +64,7 @@ def test_without_labels_there_are_no_segmentation_scores(make_model, images):
     dataset = tf.data.Dataset.from_tensor_slices({"image": images}).batch(4)
     scores = evaluate(make_model(), dataset)
     assert "elbo" in scores and "masks/ari" not in scores
-    assert "ELBO" in markdown_table({"fixed": scores})
+    assert "ELBO" in split_text({"fixed": scores})
 
 
 def test_without_a_likelihood_errors_are_squared_and_the_elbo_is_left_out(labelled):
@@ -79,7 +79,7 @@ def test_without_a_likelihood_errors_are_squared_and_the_elbo_is_left_out(labell
         reconstruction = model(batch["image"], **draws)["reconstruction"]
         squared.append(np.mean((batch["image"] - reconstruction) ** 2))
     np.testing.assert_allclose(scores["error_per_value"], np.mean(squared), rtol=1e-4)
-    report = markdown_table({"fixed": scores})
+    report = split_text({"fixed": scores})
     assert "ELBO -, KL - (no likelihood)" in report
     assert "nats" not in report
 
@@ -93,12 +93,39 @@ def test_empty_data_set_is_an_error(make_model, images):
 def test_report_shows_the_scores(make_model, labelled, tmp_path):
     scores = evaluate(make_model(), labelled[0])
     results = {"fixed": scores, "flexible": scores}
-    table = markdown_table(results).splitlines()
-    rows = [line for line in table if line.startswith(("| fixed", "| flexible"))]
+    lines = split_text(results).splitlines()
+    assert max(map(len, lines)) <= 100
+    rows = [line for line in lines if line.startswith(("| attention", "| object"))]
     assert len(rows) == 4
-    assert f"{scores['masks/ari_fg']:.3f}" in rows[0]
+    cells = [cell.strip() for cell in rows[0].split("|")]
+    assert cells[1:3] == ["attention masks m", f"{scores['masks/ari_fg']:.3f}"]
     write_json(tmp_path / "metrics.json", results)
     assert json.loads((tmp_path / "metrics.json").read_text()) == results
+
+
+def test_scores_of_images_with_two_objects_or_more(make_model, labelled):
+    dataset, _ = labelled
+    model = make_model()
+    columns = score_images(model, dataset, {"num_slots": 4})
+    scores = evaluate(model, dataset)
+    assert scores["num_two_or_more"] == 2
+    for name in ("ari_fg", "miou", "recovery"):
+        values = columns[f"object_masks/{name}"]
+        assert scores[f"object_masks/{name}_two_or_more"] == pytest.approx(
+            values[:2].mean()
+        )
+        assert scores[f"object_masks/{name}"] == pytest.approx(np.nanmean(values))
+
+
+def test_squared_error_of_the_reconstruction(make_model, labelled):
+    dataset, _ = labelled
+    model = make_model()
+    squared = []
+    for index, batch in enumerate(dataset):
+        draws = model.fixed_draws(2, seed=tf.stack([0, index]))
+        found = model(batch["image"], **draws)["reconstruction"]
+        squared.append(np.mean((batch["image"] - found) ** 2))
+    assert evaluate(model, dataset)["mse"] == pytest.approx(np.mean(squared), rel=1e-4)
 
 
 def test_a_nan_elbo_shows_in_the_mean(make_model, labelled, monkeypatch):

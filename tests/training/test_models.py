@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from genesis_keras import GECO
-from genesis_keras.evaluation.report import markdown_table
+from genesis_keras.evaluation.report import split_text
 from genesis_keras.evaluation.segmentation import evaluate
 from genesis_keras.models.registry import MODELS, settings_of
 from genesis_keras.training.checkpoints import load_model
@@ -57,9 +57,7 @@ def test_a_run_of_each_model(name, tmp_path, data_dir, labelled):
     assert scores["average_slots"] == 3.0
     assert np.isfinite(list(scores.values())).all()
     assert ("elbo" in scores) == model.has_likelihood
-    assert ("ELBO -, KL -" in markdown_table({"fixed": scores})) != (
-        model.has_likelihood
-    )
+    assert ("ELBO -, KL -" in split_text({"fixed": scores})) != (model.has_likelihood)
 
 
 @pytest.mark.slow

@@ -1,0 +1,212 @@
+"""Segmentations without learning, which say what a score is worth.
+
+On the same images as a model: vertical strips, which do not look at the image; k-means
+on colour and position; the IC-SBP on the colours of the pixels; and one segment. A
+model that is not above all of them has not learned objects. docs/metrics.md has the
+definitions.
+"""
+
+import collections
+import hashlib
+import json
+import os
+import pathlib
+import warnings
+
+import numpy as np
+import tensorflow as tf
+
+from genesis_keras.evaluation.label_scores import label_scores, mean_scores
+from genesis_keras.layers.appearance import appearance
+from genesis_keras.layers.blocks import coordinates
+from genesis_keras.layers.instance_colouring import InstanceColouring
+from genesis_keras.metrics.segmentation import labels_from_masks
+from genesis_keras.storage import write_json
+
+TITLES = {
+    "strips": "strips",
+    "kmeans": "k-means",
+    "untrained_clusters": "untrained clusters",
+    "one_slot": "one slot",
+}
+"""Name in `metrics.json` -> name in tables."""
+
+COMPARED = ("ari_fg", "msc_fg")
+"""The scores in which a model must be above every baseline."""
+
+_VERSION = 1  # of the definitions: results of other versions are computed again
+_POSITION_WEIGHT = 0.5  # of k-means: positions in [0, 1] against colours in [0, 1]
+_KMEANS_STARTS = 5
+_APPEARANCE, _COORDINATES = 3.0, 0.2  # scales of the embeddings of the IC-SBP
+
+
+def baseline_scores(batches, num_slots, seed=0):
+    """Scores the baselines on labelled images, or reads what was computed before.
+
+    The results are kept in the user's cache, under a hash of images, labels and
+    arguments.
+
+    Args:
+        batches: Data set of {"image": `[B, H, W, 3]`, "segmentation": `[B, H, W, 1]`},
+            which can be read several times.
+        num_slots: K of the model: the most segments of a baseline.
+        seed: Seed of the draws.
+
+    Returns:
+        Dict of a name in `TITLES` -> mean scores as `evaluate` returns them, without a
+        prefix, and `num_slots`, the number of segments: of the strips that of 2 to K
+        with the highest ARI-FG.
+
+    Raises:
+        ValueError: The images have no labels.
+    """
+    path = _cache_folder() / f"{_key(batches, num_slots, seed)}.json"
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):  # not computed yet, or damaged
+        results = _compute(batches, num_slots, seed)
+    try:
+        write_json(path, results)
+    except OSError:
+        pass  # a cache that cannot be written costs time, not results
+    return results
+
+
+def not_above(scores, baselines, kind):
+    """Returns the baselines that a model is not above in each of `COMPARED`.
+
+    Args:
+        scores: Mean scores as `evaluate` returns them.
+        baselines: What `baseline_scores` returns.
+        kind: "masks" or "object_masks".
+    """
+    return [
+        name
+        for name, baseline in baselines.items()
+        if not all(scores[f"{kind}/{score}"] > baseline[score] for score in COMPARED)
+    ]
+
+
+def strips(shape, number):
+    """Vertical strips of the same width.
+
+    Args:
+        shape: B, H and W.
+        number: How many, at least 1.
+
+    Returns:
+        int32 array `[B, H, W]`, the strip of each pixel from left to right.
+    """
+    columns = np.arange(shape[2], dtype="int32") * number // shape[2]
+    return np.broadcast_to(columns, shape)
+
+
+def kmeans_clusters(images, num_slots, seed=0):
+    """Clusters the pixels of each image by k-means on colour and position.
+
+    The points are (red, green, blue, y/2, x/2), all of these in [0, 1]; of five
+    starts the one with the smallest sum of squared distances is taken.
+
+    Args:
+        images: float array `[B, H, W, 3]` in [0, 1].
+        num_slots: K.
+        seed: Seed of the starts.
+
+    Returns:
+        int32 array `[B, H, W]`, the cluster of each pixel.
+    """
+    from sklearn.cluster import KMeans  # takes a second to import
+    from sklearn.exceptions import ConvergenceWarning
+
+    batch, height, width, _ = images.shape
+    position = (np.asarray(coordinates(height, width)) + 1.0) / 2.0
+    position = np.reshape(_POSITION_WEIGHT * position, [-1, 2])
+    labels = np.zeros([batch, height * width], "int32")
+    for image, found in zip(images, labels, strict=True):
+        points = np.concatenate([image.reshape(-1, 3), position], axis=1)
+        cluster = KMeans(num_slots, n_init=_KMEANS_STARTS, random_state=seed)
+        with warnings.catch_warnings():
+            # Fewer different points than clusters: some clusters stay empty.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            found[:] = cluster.fit_predict(points)
+    return labels.reshape(batch, height, width)
+
+
+def untrained_clusters(images, num_slots, seed_scores):
+    """Clusters the pixels of each image by the IC-SBP on what they look like.
+
+    The embeddings are the chromaticity and brightness of the pixel and its place, with
+    a Gaussian kernel as wide as Eq. 4 says; nothing is learned.
+
+    Args:
+        images: float array `[B, H, W, 3]` in [0, 1].
+        num_slots: K.
+        seed_scores: float array `[B, H, W]` in (0, 1), the draws of the process.
+
+    Returns:
+        int32 tensor `[B, H, W]`, the cluster of each pixel.
+    """
+    images = tf.convert_to_tensor(images, "float32")
+    place = coordinates(*images.shape[1:3])
+    place = tf.broadcast_to(place, [*images.shape[:3], 2])
+    embeddings = tf.concat(
+        [_APPEARANCE * appearance(images), _COORDINATES * place], axis=-1
+    )
+    process = InstanceColouring(num_slots)
+    return labels_from_masks(process(embeddings, seed_scores=seed_scores)["log_masks"])
+
+
+def _compute(batches, num_slots, seed):
+    score = tf.function(label_scores, reduce_retracing=True)
+    columns = collections.defaultdict(lambda: collections.defaultdict(list))
+    counts = range(2, max(num_slots, 2) + 1)
+    first = 0
+    for batch in batches:
+        images, labels = batch["image"].numpy(), batch["segmentation"]
+        shape = images.shape[:3]
+        # The draws of an image do not depend on the size of the batches.
+        draws = [
+            np.random.default_rng([seed, first + i]).random(shape[1:])
+            for i in range(shape[0])
+        ]
+        first += shape[0]
+        predictions = {("strips", count): strips(shape, count) for count in counts}
+        predictions["kmeans", num_slots] = kmeans_clusters(images, num_slots, seed)
+        predictions["untrained_clusters", num_slots] = untrained_clusters(
+            images, num_slots, np.stack(draws)
+        )
+        predictions["one_slot", 1] = np.zeros(shape, "int32")
+        for key, predicted in predictions.items():
+            scores = score(labels, tf.constant(predicted), max(num_slots, 2))
+            for name, values in scores.items():
+                columns[key][name].append(values.numpy())
+    found = {key: _means(parts, key[1]) for key, parts in columns.items()}
+    best = max(counts, key=lambda count: np.nan_to_num(found["strips", count][_FIRST]))
+    chosen = {"strips": best, "one_slot": 1}
+    return {name: found[name, chosen.get(name, num_slots)] for name in TITLES}
+
+
+_FIRST = COMPARED[0]
+
+
+def _means(parts, num_slots):
+    columns = {name: np.concatenate(values) for name, values in parts.items()}
+    objects = columns.pop("objects")
+    return {**mean_scores(columns, objects), "num_slots": num_slots}
+
+
+def _key(batches, num_slots, seed):
+    digest = hashlib.sha256(repr((_VERSION, num_slots, seed)).encode())
+    for batch in batches:
+        if "segmentation" not in batch:
+            raise ValueError("baselines need labelled images; there is no segmentation")
+        for name in ("image", "segmentation"):
+            array = batch[name].numpy()
+            digest.update(repr((array.shape[1:], array.dtype.str)).encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _cache_folder():
+    cache = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    return pathlib.Path(cache) / "genesis-keras" / "baselines"
