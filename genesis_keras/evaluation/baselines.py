@@ -156,8 +156,10 @@ def untrained_clusters(images, num_slots, seed_scores):
     return labels_from_masks(process(embeddings, seed_scores=seed_scores)["log_masks"])
 
 
+_score = tf.function(label_scores, reduce_retracing=True)
+
+
 def _compute(batches, num_slots, seed):
-    score = tf.function(label_scores, reduce_retracing=True)
     columns = collections.defaultdict(lambda: collections.defaultdict(list))
     counts = range(2, max(num_slots, 2) + 1)
     first = 0
@@ -177,7 +179,7 @@ def _compute(batches, num_slots, seed):
         )
         predictions["one_slot", 1] = np.zeros(shape, "int32")
         for key, predicted in predictions.items():
-            scores = score(labels, tf.constant(predicted), max(num_slots, 2))
+            scores = _score(labels, tf.constant(predicted), max(num_slots, 2))
             for name, values in scores.items():
                 columns[key][name].append(values.numpy())
     found = {key: _means(parts, key[1]) for key, parts in columns.items()}

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from genesis_keras.evaluation import paper, tables
 from genesis_keras.evaluation.groups import group_runs
+from genesis_keras.evaluation.scores_table import scores_table
 from genesis_keras.storage import replacing, write_json
 from genesis_keras.visualization import Chart, Line, line_charts, save_figures
 
@@ -102,7 +103,7 @@ of the latents (seed {protocol.seed}). "{tables.NO_RUN}": this model was not tra
 on this data; "{tables.NOT_MEASURED}": it was, but not scored so. Columns marked \
 "(paper)" are the numbers of the [GENESIS-V2 paper]({paper.SOURCE}), means over three \
 seeds, on its own data sets and after 500,000 steps: they were not measured here, and \
-they are no yardstick for numbers on other data. Definitions are in the README.
+they are no yardstick for numbers on other data. Definitions are in docs/metrics.md.
 {_remarks(groups)}"""
 
 
@@ -118,6 +119,7 @@ def _remarks(groups):
 
 def _tables(runs, groups, protocol):
     chosen = [tables.runs_table(runs), tables.segmentation_table(groups)]
+    chosen += [scores_table(groups)]
     chosen += [tables.masks_table(groups), tables.all_pixels_table(groups)]
     chosen += [tables.flexible_table(groups, protocol.min_mask_pixels)]
     chosen += [tables.density_table(groups, protocol)]

@@ -33,7 +33,14 @@ def maximum_assignment(weights):
             "weights must be floating point numbers of shape [B, R, C]. "
             f"Received: shape={weights.shape}, dtype={weights.dtype.name}"
         )
-    cost = -tf.cast(weights, tf.float64)
+    return _minimum_assignment(-tf.cast(weights, tf.float64))
+
+
+# A function of its own is traced once in a process, not for every score that uses it.
+@tf.function(
+    input_signature=[tf.TensorSpec([None, None, None], tf.float64)], autograph=False
+)
+def _minimum_assignment(cost):
     batch, rows, columns = tf.unstack(tf.shape(cost))
     # Rows that get no column of their own take one of the columns added here. All of
     # these cost the same, so they do not change which pairs are the best.

@@ -9,6 +9,7 @@ import pytest
 from genesis_keras.evaluation.document import write_report
 from genesis_keras.evaluation.groups import Run, group_runs, spread, text
 from genesis_keras.evaluation.protocol import Protocol
+from genesis_keras.evaluation.scores_table import scores_table
 from genesis_keras.evaluation.tables import (
     density_table,
     flexible_table,
@@ -102,6 +103,42 @@ def test_table_of_segmentation_has_ours_beside_the_paper(runs):
     assert table["GENESIS"][ours] == "no run"
     assert table["GENESIS-V2"][paper] == "0.85 +- 0.01"
     assert table["GENESIS"][paper] == "0.63 +- 0.03"
+
+
+def test_table_of_all_scores_has_the_baselines(runs):
+    baseline = {
+        "ari_fg": 0.59,
+        "ari_fg_two_or_more": 0.5,
+        "ari_fg_tolerant": 0.6,
+        "msc_fg": 0.1,
+        "msc_fg_two_or_more": 0.1,
+        "miou_fg": 0.1,
+        "recovery": 0.0,
+        "ari": 0.2,
+        "msc": 0.3,
+        "miou": 0.3,
+        "num_slots": 3,
+    }
+    for found in runs[:2]:
+        found.results["baselines"] = {"strips": baseline}
+    runs[0].results["above_baselines"] = {"masks": True, "object_masks": False}
+    runs[1].results["above_baselines"] = {"masks": True, "object_masks": False}
+    table = scores_table(group_runs(runs))
+    cells = {row[1]: dict(zip(table.header, row, strict=True)) for row in table.rows}
+    ours = cells["GENESIS-V2, attention masks m"]
+    assert ours["ARI-FG"] == "0.85 +- 0.07"
+    assert ours["above every baseline"] == "2 of 2 runs"
+    assert ours["recovery"] == "not measured"
+    others = cells["GENESIS-V2, object masks pi"]
+    assert others["above every baseline"] == "0 of 2 runs"
+    assert cells["MONet-G, object masks pi"]["above every baseline"] == "not measured"
+    assert len(table.rows) == 7  # both runs have the same strips
+    strips = cells["strips"]
+    assert (strips["K"], strips["ARI-FG"], strips["MSC-FG (mBO)"]) == (
+        "3",
+        "0.59",
+        "0.10",
+    )
 
 
 def test_table_of_densities_says_what_was_not_measured(runs):
