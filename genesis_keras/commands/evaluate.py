@@ -53,6 +53,7 @@ def _parser():
     parser.switch("flexible_slots", "Score a flexible number of slots too.")
     parser.flag("min_mask_pixels", 20.0, "Stop before a mask of fewer pixels.", least=0)
     parser.flag("seed", 0, "Seed of the draws.", least=0)
+    parser.switch("baselines", "Score segmentations without learning too.", True)
     parser.topic("Generation")
     parser.switch("fid", "Compute the FID of samples; needs --fid_weights.")
     parser.flag("fid_weights", meaning="pytorch-fid's weights, or 'download'.")

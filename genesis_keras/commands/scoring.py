@@ -98,7 +98,8 @@ def score_runs(options, protocol=None, fid=None):
 
 def _protocol(options):
     """The `Protocol` and, where asked for, the `FidMeter` of the flags."""
-    names = "num_images batch_size num_slots flexible_slots min_mask_pixels seed"
+    names = "num_images batch_size num_slots flexible_slots min_mask_pixels seed "
+    names += "baselines"
     protocol = Protocol(
         splits=tuple(options.split),
         num_samples=options.num_samples or 10_000,

@@ -156,9 +156,6 @@ def untrained_clusters(images, num_slots, seed_scores):
     return labels_from_masks(process(embeddings, seed_scores=seed_scores)["log_masks"])
 
 
-_score = tf.function(label_scores, reduce_retracing=True)
-
-
 def _compute(batches, num_slots, seed):
     columns = collections.defaultdict(lambda: collections.defaultdict(list))
     counts = range(2, max(num_slots, 2) + 1)
@@ -179,7 +176,7 @@ def _compute(batches, num_slots, seed):
         )
         predictions["one_slot", 1] = np.zeros(shape, "int32")
         for key, predicted in predictions.items():
-            scores = _score(labels, tf.constant(predicted), max(num_slots, 2))
+            scores = label_scores(labels, tf.constant(predicted))
             for name, values in scores.items():
                 columns[key][name].append(values.numpy())
     found = {key: _means(parts, key[1]) for key, parts in columns.items()}
@@ -198,15 +195,18 @@ def _means(parts, num_slots):
 
 
 def _key(batches, num_slots, seed):
-    digest = hashlib.sha256(repr((_VERSION, num_slots, seed)).encode())
+    """A hash of all that the results depend on; batches may have any size."""
+    digests = {name: hashlib.sha256() for name in ("image", "segmentation")}
     for batch in batches:
         if "segmentation" not in batch:
             raise ValueError("baselines need labelled images; there is no segmentation")
-        for name in ("image", "segmentation"):
+        for name, digest in digests.items():
             array = batch[name].numpy()
-            digest.update(repr((array.shape[1:], array.dtype.str)).encode())
             digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
+    parts = [digest.hexdigest() for digest in digests.values()]
+    shape = (array.shape[1:], array.dtype.str)
+    parts += [_VERSION, num_slots, seed, shape]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def _cache_folder():

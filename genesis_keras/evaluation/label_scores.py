@@ -1,5 +1,7 @@
 """The segmentation scores of a report, of a model's masks and of any other labels."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
@@ -27,20 +29,31 @@ SEVERAL = "two_or_more"
 """Ending of the scores of images with two objects or more."""
 
 
-def label_scores(labels, predicted, num_predicted):
+def label_scores(labels, predicted):
     """Returns the scores of each image, `[B]` each, NaN where one does not apply.
 
     Args:
         labels: Ground truth `[B, H, W, 1]`, 0 = background.
-        predicted: Predicted segments `[B, H, W]`.
-        num_predicted: Predicted segments lie below it.
+        predicted: Predicted segments `[B, H, W]`, int32.
 
     Returns:
         Dict of `ari_fg`, `msc_fg`, `miou_fg`, `ari`, `msc`, `miou`, `recovery`,
         `ari_fg_tolerant`, which leaves out pixels within one pixel of a boundary of
         the ground truth, and `objects`, the number of foreground objects.
     """
-    number = {"num_predicted": num_predicted}
+    labels = tf.convert_to_tensor(labels)
+    return _scorer(labels.dtype)(labels, predicted)
+
+
+@functools.cache
+def _scorer(dtype):
+    """The scores as a graph, traced once however many graphs use it."""
+    labels = tf.TensorSpec([None, None, None, 1], dtype)
+    predicted = tf.TensorSpec([None, None, None], tf.int32)
+    return tf.function(_scores, input_signature=[labels, predicted], autograph=False)
+
+
+def _scores(labels, predicted):
     scores = {}
     for name, score in (
         ("ari", adjusted_rand_index),
@@ -49,12 +62,12 @@ def label_scores(labels, predicted, num_predicted):
     ):
         for ending, foreground in (("_fg", True), ("", False)):
             scores[f"{name}{ending}"] = score(
-                labels, predicted, foreground_only=foreground, **number
+                labels, predicted, foreground_only=foreground
             )
     scores["ari_fg_tolerant"] = adjusted_rand_index(
-        ignore_boundaries(labels), predicted, foreground_only=True, **number
+        ignore_boundaries(labels), predicted, foreground_only=True
     )
-    scores["recovery"] = object_recovery(labels, predicted, **number)
+    scores["recovery"] = object_recovery(labels, predicted)
     return {**scores, "objects": tf.cast(object_count(labels), "float32")}
 
 

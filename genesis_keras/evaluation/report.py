@@ -104,12 +104,11 @@ def verdict(scores, baselines):
         scores: Mean scores as `evaluate` returns them.
         baselines: What `baseline_scores` returns.
     """
-    lines = []
+    lines = ["Above every baseline on both ARI-FG and MSC-FG?"]
     for kind, title in MASK_TITLES.items():
         found = not_above(scores, baselines, kind)
         names = ", ".join(TITLES[name] for name in found)
-        answer = f"no, not above {names}" if found else "yes"
-        lines.append(f"Above every baseline on ARI-FG and MSC-FG, {title}: {answer}.")
+        lines.append(f"  {title}: {f'no, not above {names}' if found else 'yes'}")
     return "\n".join(lines)
 
 

@@ -178,9 +178,8 @@ def image_scores(outputs, images, labels=None):
         scores[f"{kind}/mask_entropy"] = mask_entropy(outputs[output])
     if labels is None:
         return scores
-    num_slots = outputs["log_masks"].shape[1]
     for kind, output in MASK_KINDS.items():
-        found = label_scores(labels, labels_from_masks(outputs[output]), num_slots)
+        found = label_scores(labels, labels_from_masks(outputs[output]))
         scores["objects"] = found.pop("objects")
         scores |= {f"{kind}/{name}": score for name, score in found.items()}
     scores["slots_mae"] = slot_count_error(outputs["num_slots"], labels)

@@ -102,6 +102,6 @@ def test_the_verdict_names_who_is_not_beaten(scenes):
     assert not_above(scores, found, "masks") == worse
     assert not_above(scores, found, "object_masks") == []
     text = split_text({"fixed": scores}, found)
-    assert "m: no, not above strips, k-means, untrained clusters." in text
-    assert "pi: yes." in text and "| 2 strips " in text
+    assert "m: no, not above strips, k-means, untrained clusters\n" in text
+    assert "pi: yes\n" in text and "| 2 strips " in text
     assert max(map(len, text.splitlines())) <= 100
