@@ -3,7 +3,9 @@ import pytest
 import tensorflow as tf
 
 from genesis_keras import SlotAttentionModel
+from genesis_keras.evaluation import protocol as protocol_module
 from genesis_keras.evaluation.groups import Run
+from genesis_keras.evaluation.label_scores import SCORES
 from genesis_keras.evaluation.pictures import edits_figure, run_figures
 from genesis_keras.evaluation.protocol import Protocol, measure, score_run
 from genesis_keras.evaluation.segmentation import evaluate, sweep_thresholds
@@ -43,6 +45,31 @@ def test_a_split_may_have_its_own_number_of_slots(make_model, images):
     whole = sum(s["num_images"] * s["elbo"] for s in objects.values()) / 4
     assert whole == pytest.approx(found["results"]["fixed"]["elbo"], rel=1e-6)
     assert np.isnan(objects["0"]["masks/ari_fg"])
+
+
+def test_baselines_of_each_split_and_who_is_above_them(images, monkeypatch):
+    class Model:
+        """One that is always right in m and never in pi."""
+
+        image_size, num_slots = 32, 2
+
+    def scored(model, data, options, seed):
+        right = {f"masks/{name}": np.full(4, 0.99) for name in SCORES}
+        wrong = {f"object_masks/{name}": np.full(4, -0.5) for name in SCORES}
+        objects = np.array([0.0, 1.0, 2.0, 2.0])
+        return {**right, **wrong, "objects": objects, "error": np.ones(4)}
+
+    monkeypatch.setattr(protocol_module, "score_images", scored)
+    data = Images(images)
+    found = measure(Model(), data, Protocol(splits=("test", "test:3"), num_images=4))
+    assert found["above_baselines"] == {"masks": True, "object_masks": False}
+    assert found["baselines"]["kmeans"]["num_slots"] == 2
+    assert found["other_baselines"]["test:3"]["kmeans"]["num_slots"] == 3
+    # The image with one object counts 1, those with two count 0.
+    assert found["baselines"]["one_slot"]["ari_fg"] == pytest.approx(1 / 3)
+    assert found["baselines"]["one_slot"]["ari_fg_two_or_more"] == 0.0
+    without = measure(Model(), data, Protocol(num_images=4, baselines=False))
+    assert not {"baselines", "above_baselines"} & without.keys()
 
 
 @pytest.mark.slow
