@@ -1,6 +1,7 @@
 """The two commands as a user runs them, on the smallest possible model."""
 
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -20,8 +21,11 @@ TINY = ["--feature_dim=8", "--batch_size=4", "--steps=3", "--checkpoint_every=2"
 
 
 def run(script, *arguments):
+    """Runs a command as a user does who has not asked for TensorFlow's log."""
+    quiet = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
     return subprocess.run(
         [sys.executable, str(ROOT / script), *arguments],
+        env=quiet,
         capture_output=True,
         text=True,
         check=False,
@@ -126,6 +130,12 @@ def test_evaluate_a_model_without_a_run(tmp_path, fixtures, data_dir):
         ("train.py", ["--model=monnet"], "model must be one of"),
         ("train.py", ["--model=monet", "--kernel=gaussian"], "no setting kernel"),
         ("train.py", ["--config=W/none.json"], "config='W/none.json' cannot be read"),
+        ("train.py", ["--tune=2", "--dataset=sketchy"], "needs labels"),
+        (
+            "train.py",
+            ["--tune=2", "--model=slot_attention", "--tune_objective=val_elbo"],
+            "has no likelihood",
+        ),
         ("evaluate.py", ["--model_file=W/x.keras"], "--dataset"),
         ("evaluate.py", ["--workdir=W/none"], "holds no run"),
         ("evaluate.py", ["--workdir=W/a", "--fid"], "--fid_weights=download"),

@@ -1,15 +1,23 @@
 """The same by gRPC: pip install tensorflow-serving-api pillow.
 
-python segment_grpc.py photo.png segmentation.png
+python segment_grpc.py scene.png segmentation.png
 """
 
 import argparse
+import os
 import pathlib
+import sys
 
-import grpc
-import tensorflow as tf
-from segment_rest import draw
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+try:
+    import grpc
+    import tensorflow as tf
+    from segment_rest import HOW_TO_START, draw
+    from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+except ModuleNotFoundError as missing:
+    sys.exit(
+        f"error: {missing}; install it with: pip install tensorflow-serving-api pillow"
+    )
 
 
 def make_request(path):
@@ -29,9 +37,17 @@ def main():
     parser.add_argument("picture")
     parser.add_argument("--server", default="localhost:8500")
     options = parser.parse_args()
-    with grpc.insecure_channel(options.server) as channel:
-        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-        response = stub.Predict(make_request(options.image), timeout=30)
+    try:
+        request = make_request(options.image)
+        with grpc.insecure_channel(options.server) as channel:
+            stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+            response = stub.Predict(request, timeout=30)
+    except OSError as error:
+        sys.exit(f"error: {error}")
+    except grpc.RpcError as error:
+        if error.code() == grpc.StatusCode.UNAVAILABLE:
+            sys.exit(f"error: no server at {options.server}; {HOW_TO_START}")
+        sys.exit(f"error: the server answered {error.code().name}: {error.details()}")
     label_map = tf.make_ndarray(response.outputs["label_map"])[0]
     draw(label_map, options.picture)
     num_slots = tf.make_ndarray(response.outputs["num_slots"])[0]

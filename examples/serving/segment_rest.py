@@ -1,16 +1,28 @@
 """Asks TensorFlow Serving to segment an image file, by REST; needs NumPy and Pillow.
 
-python segment_rest.py photo.png segmentation.png
+python segment_rest.py scene.png segmentation.png
+
+scene.png is one of the test images of the embedded data set (`sprites/easy`).
 """
 
 import argparse
 import base64
 import json
 import pathlib
+import sys
+import urllib.error
 import urllib.request
 
-import numpy as np
-from PIL import Image
+try:
+    import numpy as np
+    from PIL import Image
+except ModuleNotFoundError as missing:
+    sys.exit(f"error: {missing}; install it with: pip install numpy pillow")
+
+HOW_TO_START = (
+    "start it with: docker run -p 8500:8500 -p 8501:8501 "
+    "-v $PWD/export:/models/genesis -e MODEL_NAME=genesis tensorflow/serving"
+)
 
 COLOURS = np.random.default_rng(3).integers(40, 256, [64, 3], dtype=np.uint8)
 
@@ -38,9 +50,16 @@ def main():
         "--url", default="http://localhost:8501/v1/models/genesis:predict"
     )
     options = parser.parse_args()
-    request = urllib.request.Request(options.url, request_body(options.image))
-    with urllib.request.urlopen(request) as response:
-        outputs = json.load(response)["outputs"]
+    try:
+        request = urllib.request.Request(options.url, request_body(options.image))
+        with urllib.request.urlopen(request, timeout=30) as response:
+            outputs = json.load(response)["outputs"]
+    except urllib.error.HTTPError as error:
+        sys.exit(f"error: the server answered {error.code}: {error.read().decode()}")
+    except urllib.error.URLError as error:
+        sys.exit(f"error: no server at {options.url} ({error.reason}); {HOW_TO_START}")
+    except OSError as error:
+        sys.exit(f"error: {error}")
     draw(outputs["label_map"][0], options.picture)
     print(f"{outputs['num_slots'][0]} slots, picture in {options.picture}")
 

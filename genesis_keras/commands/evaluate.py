@@ -15,6 +15,8 @@ from genesis_keras.commands.boundary import (
     start_tensorflow,
 )
 from genesis_keras.commands.parser import CommandParser
+from genesis_keras.data.registry import get_spec
+from genesis_keras.training.config import RunConfig
 
 
 def main(arguments=None):
@@ -79,6 +81,17 @@ def _evaluate(options):
         raise ValueError(
             "pass --workdir, or --preset, or both --model_file and --dataset"
         )
+    if len(options.workdir) > 1 and options.model_file:
+        raise ValueError("a report is of runs: pass --workdir, without --model_file")
+    if options.fid and not options.fid_weights:
+        raise ValueError(
+            "--fid needs the weights of its network: pass --fid_weights=FILE, or "
+            "--fid_weights=download"
+        )
+    if options.dataset:
+        get_spec(options.dataset)
+    if len(options.workdir) == 1:
+        RunConfig.load(options.workdir[0])  # a folder that holds no run fails at once
     start_tensorflow()
     from genesis_keras.commands.scoring import run
 

@@ -49,6 +49,8 @@ def score(options, protocol, fid):
     folder, model, images = _single(options)
     # Fails before the scoring.
     call_options(model, flexible_slots=options.flexible_slots)
+    if fid is not None and not model.is_generative:
+        raise ValueError(f"--fid: {type(model).__name__} draws no samples to score")
     results = measure(model, images, protocol, fid, images.dataset)
     print(scores_text(results))
     write_json(folder / "metrics.json", {"options": vars(options), **results})

@@ -1,6 +1,7 @@
 """`genesis-train`: trains a model, or searches settings in many trials."""
 
 import functools
+import importlib.util
 import shlex
 import sys
 
@@ -10,10 +11,16 @@ from genesis_keras.commands.boundary import (
     start_tensorflow,
 )
 from genesis_keras.commands.parser import CommandParser
-from genesis_keras.training.config import resolve
+from genesis_keras.data.registry import FOLDER, get_spec
+from genesis_keras.training.config import models_with, resolve
 from genesis_keras.training.continuing import locate
-from genesis_keras.training.flags import chosen_settings, define_settings
+from genesis_keras.training.flags import (
+    chosen_settings,
+    define_settings,
+    given_settings,
+)
 from genesis_keras.training.goals import ALGORITHMS, OBJECTIVES
+from genesis_keras.training.recipes import RECIPES, SCHEDULE
 
 _NUM_VALIDATION_IMAGES = 100
 
@@ -58,6 +65,7 @@ def _train(options):
     chosen = chosen_settings(options)
     if options.tune:
         config, workdir = resolve(chosen), options.workdir or "runs/search"
+        _check_search(options, config)
     else:
         config, workdir = locate(chosen, options.workdir, options.resume)
     start_tensorflow()
@@ -72,12 +80,15 @@ def _train(options):
 
     exit_on_signals()
     try:
+        images = _validation_images(config)
         if options.tune:
-            _search(chosen, workdir, options, _validation(config))
+            _search(chosen, workdir, options, images)
             return
         print(f"training {config.model} on {config.dataset} in {workdir}")
         print(_plan(config, chosen, options), flush=True)
-        train(config, workdir, resume=options.resume, validate=_validation(config))
+        if schedule := _describe_schedule(chosen, config):
+            print(schedule, flush=True)
+        train(config, workdir, resume=options.resume, validate=_validation(images))
     except DivergedError as error:
         raise ValueError(str(error)) from error
     except (PreemptedError, WorkerLostError) as error:
@@ -105,6 +116,25 @@ def _plan(config, chosen, options):
     return plan
 
 
+def _describe_schedule(chosen, config):
+    """Returns a line about settings that follow the chosen steps, "" if none does."""
+    recipe = RECIPES[config.recipe]
+    settings = recipe.settings_for(config.dataset, config.model)
+    changed = [
+        f"{name}={getattr(config, name)}"
+        for name in SCHEDULE
+        if settings.get(name)
+        and name not in chosen
+        and config.model in models_with(name)
+    ]
+    if not changed or not recipe.scales or config.steps == settings["steps"]:
+        return ""
+    return (
+        f"steps={config.steps}, where the recipe has {settings['steps']}; to the same "
+        f"scale {', '.join(changed)}"
+    )
+
+
 def _words(settings):
     """Returns settings as words of the command line."""
     return [
@@ -115,33 +145,53 @@ def _words(settings):
     ]
 
 
-def _search(chosen, workdir, options, score):
-    """Searches settings and says how to train with the best."""
-    try:
-        from genesis_keras.training.search import search
-    except ModuleNotFoundError as error:
+def _check_search(options, config):
+    """Raises ValueError where the trials of a search would train in vain."""
+    objective = options.tune_objective
+    if importlib.util.find_spec("keras_tuner") is None:
+        raise ValueError("--tune needs keras-tuner: pip install 'genesis-keras[tune]'")
+    if objective == "val_elbo" and config.model not in models_with("geco_goal"):
         raise ValueError(
-            f"--tune needs pip install 'genesis-keras[tune]': {error}"
-        ) from error
+            f"--tune_objective={objective}: model={config.model!r} has no likelihood, "
+            "hence no ELBO; val_error is the other choice without labels"
+        )
+    may_have_labels = get_spec(config.dataset).labelled or config.dataset == FOLDER
+    if objective.startswith("val_ari") and not may_have_labels:
+        raise _unlabelled(objective, config.dataset)
+
+
+def _unlabelled(objective, dataset):
+    return ValueError(
+        f"--tune_objective={objective} needs labels, and the validation images of "
+        f"{dataset!r} have none; choose val_elbo or val_error"
+    )
+
+
+def _search(chosen, workdir, options, images):
+    """Searches settings and says how to train with the best."""
+    from genesis_keras.training.search import search
+
+    objective = options.tune_objective
+    has_labels = "segmentation" in images().element_spec
+    if objective.startswith("val_ari") and not has_labels:
+        raise _unlabelled(objective, resolve(chosen).dataset)
     table = search(
         chosen,
         workdir,
-        score,
+        _validation(images),
         options.tune,
-        options.tune_objective,
+        objective,
         options.tune_algorithm,
+        held=tuple(given_settings(options)),
     )
     if table is not None:
         best = f"{command_name('train')} --config={workdir}/best.json"
         print(f"\n{table}\n\ndone: {best}")
 
 
-def _validation(config):
-    """Returns the function that scores a model on some validation images."""
+def _validation_images(config):
+    """Returns the function that reads some validation images, once."""
     from genesis_keras.data.pipeline import load
-    from genesis_keras.evaluation.segmentation import evaluate
-
-    names = ("masks/ari_fg", "object_masks/ari_fg", "error_per_value", "kl", "elbo")
 
     @functools.cache
     def images():  # read when first needed: a strategy goes before all else
@@ -154,6 +204,15 @@ def _validation(config):
             data_dir=config.data_dir or None,
             manual_dir=config.manual_dir or None,
         )
+
+    return images
+
+
+def _validation(images):
+    """Returns the function that scores a model on some validation images."""
+    from genesis_keras.evaluation.segmentation import evaluate
+
+    names = ("masks/ari_fg", "object_masks/ari_fg", "error_per_value", "kl", "elbo")
 
     def validate(model):
         scores = evaluate(model, images())

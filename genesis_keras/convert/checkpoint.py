@@ -63,7 +63,7 @@ def parse_flags(text, path):
     """Returns the dict of a JSON text that was read from `path`."""
     try:
         flags = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"flags in {str(path)!r} are no JSON: {error}") from error
     if not isinstance(flags, dict):
         raise ValueError(f"flags in {str(path)!r} must be a JSON object; got {text}")
@@ -115,6 +115,7 @@ def _read_torch(path):
 
 
 def _to_numpy(tensor):
+    tensor = tensor.detach()  # a parameter of a module wants gradients
     if tensor.is_floating_point():
         tensor = tensor.double()  # NumPy has no bfloat16
     return tensor.numpy()

@@ -2,7 +2,6 @@
 
 import collections
 import dataclasses
-import zipfile
 from collections.abc import Callable
 
 import numpy as np
@@ -61,8 +60,12 @@ def load_archive(path):
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise ValueError(f"cannot read {str(path)!r} as .npz: {error}") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged file can make it raise anything
+        raise ValueError(
+            f"cannot read {str(path)!r} as .npz: {error or type(error).__name__}"
+        ) from error
 
 
 def with_prefix(arrays, prefix):

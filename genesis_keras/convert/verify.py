@@ -1,12 +1,11 @@
 """Replays recordings of the release and compares every tensor."""
 
 import dataclasses
-import json
 
 import numpy as np
 import tensorflow as tf
 
-from genesis_keras.convert import genesis, genesis_v2, layout, monet
+from genesis_keras.convert import checkpoint, genesis, genesis_v2, layout, monet
 from genesis_keras.objectives.elbo import weighted_loss
 from genesis_keras.objectives.geco import GecoSettings, geco_update
 
@@ -68,15 +67,21 @@ def verify(path):
         ValueError: The file cannot be read, or is a recording of something else.
     """
     arrays = layout.load_archive(path)
-    if "err_ema_after" in arrays:
-        return list(_verify_geco(arrays))
-    if "meta" not in arrays:
-        raise ValueError(f"{str(path)!r} has no 'meta': it is not a recording")
-    flags = json.loads(str(arrays["meta"]))
-    converter = CONVERTERS.get(flags["model"].split("_")[0])
-    if converter is None:
-        raise ValueError(f"no model here replays the recording of {flags['model']!r}")
-    return _verify_model(converter, arrays, flags)
+    try:
+        if "err_ema_after" in arrays:
+            return list(_verify_geco(arrays))
+        if "meta" not in arrays:
+            raise ValueError(f"{str(path)!r} has no 'meta': it is not a recording")
+        flags = checkpoint.parse_flags(str(arrays["meta"]), path)
+        name = str(flags["model"])
+        converter = CONVERTERS.get(name.split("_")[0])
+        if converter is None:
+            raise ValueError(f"no model here replays the recording of {name!r}")
+        return _verify_model(converter, arrays, flags)
+    except (KeyError, IndexError, TypeError) as error:
+        raise ValueError(
+            f"{str(path)!r} is not a whole recording: {type(error).__name__}, {error}"
+        ) from error
 
 
 def _verify_model(converter, arrays, flags):

@@ -75,9 +75,20 @@ class SceneModel(PresetModel, KerasMethods):
             return False
         return bool(tf.config.list_physical_devices("GPU"))
 
+    def _check_compilation(self):
+        """Raises where XLA is asked for and cannot compile the step."""
+        count = self.distribute_strategy.num_replicas_in_sync
+        if self.jit_compile and count > 1:
+            raise ValueError(
+                "jit_compile must be 'auto' or off under several replicas, whose "
+                f"reductions XLA cannot compile; got {self.jit_compile!r} and {count} "
+                "replicas"
+            )
+
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         # Models are built when made. Under a strategy Keras 3 builds the optimiser
         # here, but looks at a batch first and fails under several workers.
+        self._check_compilation()
         if self._distribute_strategy is None or self.optimizer is None:
             return
         with self.distribute_strategy.scope():

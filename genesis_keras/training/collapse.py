@@ -130,7 +130,14 @@ def read_watch(workdir):
     try:
         records = json.loads(path.read_text())
         return [_with_nan(record) for record in records]
-    except (AttributeError, TypeError, KeyError, ValueError) as error:
+    except (
+        AttributeError,
+        KeyError,
+        OverflowError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise ValueError(f"{str(path)!r} is damaged: {error}") from error
 
 

@@ -6,6 +6,7 @@ import pathlib
 
 from genesis_keras.data.registry import get_spec
 from genesis_keras.storage import write_json
+from genesis_keras.training.devices import sees_gpu
 from genesis_keras.training.recipes import RECIPES
 from genesis_keras.training.validation import checked, setting
 
@@ -37,7 +38,9 @@ class RunConfig:
         "genesis_v2", "Name of the model.", topic="Run", choices=MODELS
     )
     dataset: str = setting("sprites/hard", "Name of the data set, NAME or NAME/CONFIG.")
-    recipe: str = setting("", "paper or fast; by default what suits the data set.")
+    recipe: str = setting(
+        "", "paper or fast; by default fast, or with a GPU what suits the data."
+    )
     seed: int = setting(
         0, "Seed of weights, draws and data order.", least=0, most=_MAX_SEED
     )
@@ -279,7 +282,9 @@ def resolve(overrides):
     """Returns the settings of a run: defaults < recipe < overrides.
 
     A recipe's settings for a data set go before its general ones, and those for a
-    model before both.
+    model before both. The default recipe is `fast` where TensorFlow sees no GPU.
+    Where another number of steps is chosen, the schedule of the recipe follows it
+    (`recipes.SCHEDULE`), but for settings that are chosen too.
 
     Args:
         overrides: Dict of the settings that the user chose.
@@ -292,20 +297,21 @@ def resolve(overrides):
     model = overrides.get("model", RunConfig.model)
     _check_model(model, overrides)
     spec = get_spec(overrides.get("dataset", RunConfig.dataset))
-    recipe = overrides.get("recipe") or spec.recipe
-    return RunConfig(
-        **{
-            "image_size": spec.image_size,
-            "num_slots": spec.num_slots,
-            "geco_goal": spec.geco_goal,
-            **RECIPES[recipe].settings,
-            **RECIPES[recipe].dataset_settings.get(spec.name, {}),
-            **RECIPES[recipe].model_settings.get(model, {}),
-            **overrides,
-            "dataset": spec.name,
-            "recipe": recipe,
-        }
-    )
+    recipe = overrides.get("recipe") or _default_recipe(spec)
+    settings = {
+        "image_size": spec.image_size,
+        "num_slots": spec.num_slots,
+        "geco_goal": spec.geco_goal,
+        **RECIPES[recipe].settings_for(spec.name, model),
+    }
+    if "steps" in overrides:
+        settings |= RECIPES[recipe].schedule(settings, overrides["steps"])
+    settings |= overrides
+    return RunConfig(**settings | {"dataset": spec.name, "recipe": recipe})
+
+
+def _default_recipe(spec):
+    return spec.recipe if spec.recipe == "fast" or sees_gpu() else "fast"
 
 
 def models_with(name):

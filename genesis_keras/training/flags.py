@@ -49,11 +49,20 @@ def chosen_settings(options):
     Raises:
         ValueError: The file cannot be read, or a value is wrong.
     """
-    values = {field.name for field in dataclasses.fields(RunConfig)}
-    values = {n: v for n, v in vars(options).items() if n in values and v is not None}
+    values = given_settings(options)
     if options.config:
         values = {**read_settings(options.config, values.get("model")), **values}
     return check_settings(values)
+
+
+def given_settings(options):
+    """Returns the settings that were given as flags.
+
+    Args:
+        options: What a parser with the flags of `define_settings` returned.
+    """
+    names = {field.name for field in dataclasses.fields(RunConfig)}
+    return {n: v for n, v in vars(options).items() if n in names and v is not None}
 
 
 def read_settings(path, model=None):

@@ -16,6 +16,7 @@ class Recipe:
         dataset_settings: Further settings for single data sets.
         model_settings: Further settings for single models, by name; they go before
             all others.
+        scales: Whether the settings in `SCHEDULE` follow the number of steps.
     """
 
     settings: Mapping[str, object]
@@ -28,6 +29,52 @@ class Recipe:
     model_settings: Mapping[str, Mapping[str, object]] = dataclasses.field(
         default_factory=dict
     )
+    scales: bool = True
+
+    def settings_for(self, dataset, model):
+        """Returns all settings of the recipe for a data set and a model.
+
+        Args:
+            dataset: "BUILDER/CONFIG".
+            model: Name of the model.
+        """
+        return {
+            **self.settings,
+            **self.dataset_settings.get(dataset, {}),
+            **self.model_settings.get(model, {}),
+        }
+
+    def schedule(self, settings, steps):
+        """Returns the settings in `SCHEDULE` for another number of steps.
+
+        Each keeps its fraction of the steps; 0 stays 0.
+
+        Args:
+            settings: What `settings_for` returned.
+            steps: Steps of the run.
+        """
+        if not self.scales:
+            return {}
+        share = steps / settings["steps"]
+        return {
+            name: max(1, round(settings[name] * share))
+            for name in SCHEDULE
+            if settings.get(name)
+        }
+
+
+SCHEDULE = (
+    "warmup_steps",
+    "decay_steps",
+    "halving_steps",
+    "fade_start",
+    "fade_steps",
+    "mask_consistency_start",
+    "mask_guidance_steps",
+    "mask_responsibility_start",
+    "mask_responsibility_steps",
+)
+"""Settings in steps that say when something happens in a run."""
 
 
 _SCHEDULE = {"steps": 8_000, "warmup_steps": 500, "decay_steps": 7_500}
@@ -50,6 +97,7 @@ RECIPES = {
         source="Section 3.3 and Appendix E of the paper, and the authors' release",
         command="python train.py --recipe=paper --dataset=NAME",
         score="ARI-FG 0.85 on ObjectsRoom by the paper; not run here",
+        scales=False,  # its settings stay those of the paper
         model_settings={
             # Locatello et al.; what the paper's baseline used is not public.
             "slot_attention": {

@@ -1,6 +1,7 @@
 """Searches settings of a run with KerasTuner; `train.py --tune` is its command."""
 
 import dataclasses
+import math
 import pathlib
 import shutil
 
@@ -18,25 +19,36 @@ from genesis_keras.training.run import train
 
 HYPERBAND_FACTOR = 3
 MAX_EPOCHS = HYPERBAND_FACTOR**2  # the shortest trials take a ninth of the steps
+_GOAL = "goal_mse"
 
 
-def search_space(config):
+def search_space(config, held=()):
     """Returns the `keras_tuner.HyperParameters` that a model has.
 
     Learning rate, K, feature size, kernel, GECO's goal and step, sigma_x. Intervals
-    lie around the values of `config`, the first trial's.
+    lie around the values of `config`, the first trial's. The goal is drawn as the
+    squared error that it stands for (`goal_mse`): what goal can be met depends on
+    sigma_x.
 
     Args:
         config: A `RunConfig`.
+        held: Names of settings that are not searched.
+
+    Raises:
+        ValueError: Every setting is held.
     """
     space = keras_tuner.HyperParameters()
-    rate, step, goal = config.learning_rate, config.geco_step_size, config.geco_goal
-    log = {"sampling": "log"}
+    rate, step = config.learning_rate, config.geco_step_size
+    scale = config.pixel_scale
+    # What the recipe's goal means at its own sigma_x, whichever is held here.
+    names = ("model", "dataset", "recipe")
+    recipe = resolve({name: getattr(config, name) for name in names})
+    error = goal_mse(recipe.geco_goal, recipe.pixel_scale)
     floats = {
-        "learning_rate": (rate / 10, rate * 10, log),
-        "geco_goal": (goal - 0.05, goal + 0.05, {}),
-        "geco_step_size": (step / 100, step * 100, log),
-        "pixel_scale": (config.pixel_scale / 4, config.pixel_scale * 2, log),
+        "learning_rate": (rate / 10, rate * 10, rate),
+        "geco_goal": (error / 4, error * 4, error),
+        "geco_step_size": (step / 100, step * 100, step),
+        "pixel_scale": (scale / 4, scale * 2, scale),
     }
     choices = {
         "num_slots": [
@@ -47,17 +59,56 @@ def search_space(config):
         "feature_dim": sorted({16, 32, 64, config.feature_dim}),
         "kernel": ["gaussian", "laplacian", "epanechnikov"],
     }
-    for name, (low, high, options) in floats.items():
-        if config.model in models_with(name):
-            default = min(max(getattr(config, name), low), high)
-            space.Float(name, low, high, default=default, **options)
-    for name, values in choices.items():
-        if config.model in models_with(name):
-            space.Choice(name, sorted(set(values)), default=getattr(config, name))
+
+    def searched(name):
+        return name not in held and config.model in models_with(name)
+
+    for name in filter(searched, floats):
+        drawn_as = _GOAL if name == "geco_goal" else name
+        low, high, default = floats[name]
+        space.Float(drawn_as, low, high, default=default, sampling="log")
+    for name in filter(searched, choices):
+        values = sorted(set(choices[name]))
+        space.Choice(name, values, default=getattr(config, name))
+    if not space.space:
+        raise ValueError(f"nothing is left to search: {', '.join(held)} are held")
     return space
 
 
-def make_oracle(algorithm, objective, num_trials, config):
+def goal_mse(goal, pixel_scale):
+    """Returns the mean squared error that a goal of GECO stands for.
+
+    The error of a Gaussian is `log(sigma_x sqrt(2 pi)) + MSE / (2 sigma_x^2)` nats per
+    pixel and channel.
+
+    Args:
+        goal: C, nats per pixel and channel.
+        pixel_scale: sigma_x.
+
+    Raises:
+        ValueError: The goal is below that of no error at all.
+    """
+    floor = math.log(pixel_scale * math.sqrt(2 * math.pi))
+    if goal <= floor:
+        raise ValueError(
+            f"geco_goal={goal} cannot be met with pixel_scale={pixel_scale}: it must "
+            f"be above {floor:.4f}, the error of a perfect reconstruction"
+        )
+    return 2 * pixel_scale**2 * (goal - floor)
+
+
+def goal_of_mse(mse, pixel_scale):
+    """Returns GECO's goal that stands for a mean squared error.
+
+    Args:
+        mse: The mean squared error.
+        pixel_scale: sigma_x.
+    """
+    floor = math.log(pixel_scale * math.sqrt(2 * math.pi))
+    return floor + mse / (2 * pixel_scale**2)
+
+
+def make_oracle(algorithm, objective, num_trials, config, held=()):
     """Returns what proposes the trials.
 
     Args:
@@ -66,6 +117,7 @@ def make_oracle(algorithm, objective, num_trials, config):
         objective: One of `OBJECTIVES`.
         num_trials: The largest number of trials. Hyperband ends by itself after 23.
         config: A `RunConfig`: default values, steps and seed.
+        held: Names of settings that are not searched.
 
     Raises:
         ValueError: Unknown algorithm or objective.
@@ -78,7 +130,7 @@ def make_oracle(algorithm, objective, num_trials, config):
         )
     common = {
         "objective": keras_tuner.Objective(objective, OBJECTIVES[objective][1]),
-        "hyperparameters": search_space(config),
+        "hyperparameters": search_space(config, held),
         "allow_new_entries": False,
         "seed": config.seed,
     }
@@ -121,7 +173,7 @@ class RunTuner(keras_tuner.Tuner):
             keras_tuner.errors.FatalError: The search is to end now.
         """
         values = trial.hyperparameters.values
-        config = resolve({**self.base, **settings_of_trial(values)})
+        config = resolve({**self.base, **settings_of_trial(values, self.base)})
         epochs = values.get("tuner/epochs", MAX_EPOCHS)
         steps = max(1, config.steps * epochs // MAX_EPOCHS)
         folder = self._folder(trial.trial_id)
@@ -138,7 +190,7 @@ class RunTuner(keras_tuner.Tuner):
         objective = self.oracle.objective.name
         result = float(self.score(model)[OBJECTIVES[objective][0]])
         keras.backend.clear_session()
-        self._log(trial.trial_id, settings_of_trial(values), objective, result, steps)
+        self._log(trial.trial_id, drawn(values), objective, result, steps)
         return {objective: result}
 
     def _folder(self, trial_id):
@@ -151,7 +203,7 @@ class RunTuner(keras_tuner.Tuner):
             tf.summary.scalar(objective, result)
 
 
-def search(base, workdir, score, num_trials, objective, algorithm):
+def search(base, workdir, score, num_trials, objective, algorithm, held=()):
     """Runs a search, or goes on with the one in `workdir`.
 
     The folder receives `best.json`, settings that `train.py --config` takes,
@@ -166,6 +218,7 @@ def search(base, workdir, score, num_trials, objective, algorithm):
         num_trials: The largest number of trials.
         objective: One of `OBJECTIVES`.
         algorithm: One of `ALGORITHMS`.
+        held: Names of settings of `base` that are not searched.
 
     Returns:
         The table of trials, Markdown; None for a worker.
@@ -177,7 +230,7 @@ def search(base, workdir, score, num_trials, objective, algorithm):
     """
     config = resolve(base)
     workdir = pathlib.Path(workdir)
-    oracle = make_oracle(algorithm, objective, num_trials, config)
+    oracle = make_oracle(algorithm, objective, num_trials, config, held)
     tuner = RunTuner(base, score, workdir, oracle)
     try:
         tuner.search()
@@ -191,7 +244,7 @@ def search(base, workdir, score, num_trials, objective, algorithm):
     trials.sort(
         key=lambda trial: trial.score, reverse=OBJECTIVES[objective][1] == "max"
     )
-    best = settings_of_trial(trials[0].hyperparameters.values)
+    best = settings_of_trial(trials[0].hyperparameters.values, base)
     write_json(workdir / "best.json", {**base, **best})
     table = results_table(trials, objective)
     with replacing(workdir / "results.md") as partial:
@@ -199,9 +252,23 @@ def search(base, workdir, score, num_trials, objective, algorithm):
     return table
 
 
-def settings_of_trial(values):
-    """Returns the settings among the values of a trial, without Hyperband's own."""
+def drawn(values):
+    """Returns what was drawn for a trial, without Hyperband's own values."""
     return {k: v for k, v in values.items() if not k.startswith("tuner/")}
+
+
+def settings_of_trial(values, base):
+    """Returns the settings of a trial.
+
+    Args:
+        values: Dict of its hyperparameters.
+        base: Dict of the settings that all trials share.
+    """
+    settings = drawn(values)
+    if _GOAL in settings:
+        scale = settings.get("pixel_scale") or resolve(base).pixel_scale
+        settings["geco_goal"] = goal_of_mse(settings.pop(_GOAL), scale)
+    return settings
 
 
 def results_table(trials, objective):
@@ -211,7 +278,7 @@ def results_table(trials, objective):
         trials: KerasTuner's trials, in order.
         objective: Name of the score.
     """
-    names = list(settings_of_trial(trials[0].hyperparameters.values))
+    names = list(drawn(trials[0].hyperparameters.values))
     lines = [
         f"| trial | {objective} | share of the steps | {' | '.join(names)} |",
         "| --- " * (len(names) + 3) + "|",

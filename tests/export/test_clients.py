@@ -225,9 +225,28 @@ def test_grpc_with_a_server(served):
     with running(server, served.folder.parent) as (port, _):
         with grpc.insecure_channel(f"localhost:{port}") as channel:
             stub = services.PredictionServiceStub(channel)
-            request = client.make_request(HERE.parents[1] / "docs" / "sprites.png")
+            request = client.make_request(EXAMPLES / "scene.png")
             response = stub.Predict(request, timeout=30, wait_for_ready=True)
     assert tf.make_ndarray(response.outputs["label_map"]).shape == (1, 32, 32)
+
+
+def test_without_a_server_the_example_says_how_to_start_one(tmp_path):
+    words = [EXAMPLES / "scene.png", tmp_path / "out.png", "--url=http://localhost:9/x"]
+    result = subprocess.run(
+        [sys.executable, EXAMPLES / "segment_rest.py", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1 and result.stderr.count("\n") == 1
+    assert "error: no server at http://localhost:9/x" in result.stderr
+    assert "docker run" in result.stderr
+
+
+def test_the_picture_of_the_examples_is_of_a_scene():
+    picture = Image.open(EXAMPLES / "scene.png")
+    assert (picture.size, picture.mode) == ((32, 32), "RGB")
+    assert len(picture.getcolors()) >= 3  # background and at least two objects
 
 
 def load_example(name):

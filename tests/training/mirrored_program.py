@@ -123,7 +123,20 @@ def compare_training(name, num_steps, epsilon="1"):
 def compare_evaluation(name):
     one, two = (score(name, strategy) for strategy in STRATEGIES)
     evaluation, scores = map(difference, one, two)
-    return {"evaluation": evaluation, "scores": scores}
+    return {"evaluation": evaluation, "scores": scores, "refusal": refusal(name)}
+
+
+def refusal(name):
+    """Returns why two devices do not take XLA, the text of the error."""
+    strategy = make_strategy("mirrored")
+    model = make_model(name, 1.0, strategy)
+    with strategy.scope():
+        model.compile(keras.optimizers.Adam(), jit_compile=True)
+    try:
+        model.fit(np.zeros([4, 32, 32, 3], "float32"), batch_size=4, verbose=0)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 COMMANDS = {"train": compare_training, "evaluate": compare_evaluation}

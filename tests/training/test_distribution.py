@@ -71,6 +71,7 @@ def test_two_devices_evaluate_as_one_does(name):
     found = compare_devices("evaluate", name)
     assert found["evaluation"] < 1e-5, found
     assert found["scores"] < 1e-5, found
+    assert "jit_compile" in found["refusal"] and "2 replicas" in found["refusal"]
 
 
 @pytest.mark.slow
@@ -156,7 +157,8 @@ def assert_close(model, other):
 def job(data_dir):
     """Settings of the processes of a job, and its config were it one process."""
     settings = {**TINY, "data_dir": str(data_dir), "strategy": "multi_worker"}
-    return settings, resolve({**settings, "strategy": "none"})
+    # Of as many steps as the job's: the schedule follows them.
+    return settings, resolve({**settings, "strategy": "none", "steps": 10**5})
 
 
 @pytest.mark.slow

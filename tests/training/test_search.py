@@ -1,4 +1,5 @@
 import json
+import math
 import os
 import pathlib
 import socket
@@ -49,7 +50,7 @@ def test_space_of_a_model_has_its_settings_only():
         "num_slots",
         "feature_dim",
         "kernel",
-        "geco_goal",
+        "goal_mse",
         "geco_step_size",
         "pixel_scale",
     }
@@ -57,8 +58,45 @@ def test_space_of_a_model_has_its_settings_only():
     config = resolve({"learning_rate": 3e-4, "num_slots": 2})
     values = search_space(config).values
     assert (values["learning_rate"], values["num_slots"]) == (3e-4, 2)
+    # The recipe's goal of -0.91 at sigma_x 0.15: 2 * 0.0225 * (-0.91 + 0.978182).
+    assert values.pop("goal_mse") == pytest.approx(0.003068, abs=2e-6)
     for name, value in values.items():
         assert getattr(config, name) == value
+
+
+def test_a_setting_that_is_held_is_not_searched(runs, tmp_path):
+    base = {"feature_dim": 8, "pixel_scale": 0.5, "steps": 90}
+    held = ("feature_dim", "pixel_scale")
+    values = search_space(resolve(base), held).values
+    assert "feature_dim" not in values and "pixel_scale" not in values
+    assert values["goal_mse"] == pytest.approx(0.003068, abs=2e-6)
+    search(base, tmp_path, score, 3, "val_elbo", "bayesian", held)
+    best = read_settings(tmp_path / "best.json")
+    assert (best["feature_dim"], best["pixel_scale"]) == (8, 0.5)
+    with pytest.raises(ValueError, match="nothing is left.*learning_rate, num_slots"):
+        config = resolve({"model": "slot_attention"})
+        search_space(config, ("learning_rate", "num_slots"))
+
+
+def test_every_goal_that_is_drawn_can_be_met():
+    oracle = make_oracle("bayesian", "val_elbo", 50, resolve({}))
+    space = oracle.get_space()
+    for seed in range(50):
+        values = {p.name: p.random_sample(seed + i) for i, p in enumerate(space.space)}
+        settings = module.settings_of_trial(values, {})
+        assert "goal_mse" not in settings
+        goal, scale = settings["geco_goal"], settings["pixel_scale"]
+        # The error of an image that is off by sqrt(MSE) everywhere, by the density.
+        off = values["goal_mse"] ** 0.5
+        density = math.exp(-((off / scale) ** 2) / 2) / (scale * (2 * math.pi) ** 0.5)
+        assert goal == pytest.approx(-math.log(density))
+        assert 0.00306 / 4 < values["goal_mse"] < 0.00308 * 4
+        assert module.goal_mse(goal, scale) == pytest.approx(values["goal_mse"])
+
+
+def test_a_goal_below_that_of_no_error_is_named():
+    with pytest.raises(ValueError, match="geco_goal=0.5 .*pixel_scale=0.7.*0.5623"):
+        module.goal_mse(0.5, 0.7)
 
 
 @pytest.mark.parametrize(

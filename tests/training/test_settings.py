@@ -1,15 +1,29 @@
 """Settings: what `RunConfig` says of the models is what the models say."""
 
 import dataclasses
+import json
+import math
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from genesis_keras.commands.train import _describe_schedule as describe_schedule
 from genesis_keras.layers.instance_colouring import NORMALIZATIONS
 from genesis_keras.layers.kernels import KERNELS
 from genesis_keras.models import registry
 from genesis_keras.models.generative import INITIALIZATIONS
 from genesis_keras.models.monet import MASK_PRIORS
-from genesis_keras.training.config import MODELS, RunConfig, models_with, resolve
+from genesis_keras.training import config as module
+from genesis_keras.training.config import (
+    CONFIG_FILE,
+    MODELS,
+    RunConfig,
+    models_with,
+    resolve,
+)
+from genesis_keras.training.flags import read_settings
+from genesis_keras.training.recipes import SCHEDULE
 
 FIELDS = {field.name: field for field in dataclasses.fields(RunConfig)}
 
@@ -96,3 +110,131 @@ def test_values_get_their_own_types():
     for name, kind in (("learning_rate", float), ("steps", int), ("hard_masks", bool)):
         assert type(getattr(config, name)) is kind
     assert (config.learning_rate, config.steps, config.hard_masks) == (1.0, 7, True)
+
+
+def test_schedule_follows_the_steps():
+    whole, short = resolve({}), resolve({"steps": 400})
+    assert (whole.steps, whole.warmup_steps, whole.decay_steps) == (4000, 200, 3800)
+    assert (short.warmup_steps, short.decay_steps) == (20, 380)
+    assert (short.mask_guidance_steps, short.mask_responsibility_start) == (150, 100)
+    assert (short.halving_steps, whole.halving_steps) == (0, 0)
+    chosen = {"steps": 400, "warmup_steps": 7, "mask_guidance_steps": 9}
+    config = resolve(chosen)
+    assert (config.warmup_steps, config.decay_steps) == (7, 380)
+    assert describe_schedule(chosen, config) == (
+        "steps=400, where the recipe has 4000; to the same scale decay_steps=380, "
+        "mask_responsibility_start=100, mask_responsibility_steps=50"
+    )
+    assert resolve({"steps": 1}).decay_steps == 1  # never 0, which would mean no decay
+    assert describe_schedule({}, whole) == ""
+
+
+def test_every_setting_of_a_schedule_follows():
+    """A setting whose name says that it counts steps is in the schedule."""
+    names = {name for name in FIELDS if name.endswith(("_steps", "_start"))}
+    assert names == set(SCHEDULE)
+
+
+def test_schedule_of_the_paper_stays():
+    paper = {"recipe": "paper", "model": "slot_attention"}
+    config = resolve({**paper, "steps": 100})
+    assert (config.warmup_steps, config.halving_steps) == (10_000, 100_000)
+    assert describe_schedule({**paper, "steps": 100}, config) == ""
+
+
+@pytest.mark.parametrize("dataset", ["folder", "objects_room", "clevr_with_masks"])
+def test_default_recipe_without_a_gpu_is_fast(dataset, monkeypatch):
+    monkeypatch.setattr(module, "sees_gpu", lambda: False)
+    assert resolve({"dataset": dataset}).recipe == "fast"
+    assert resolve({"dataset": dataset}).steps < 100_000
+    assert resolve({"dataset": dataset, "recipe": "paper"}).steps == 500_000
+    monkeypatch.setattr(module, "sees_gpu", lambda: True)
+    assert resolve({"dataset": dataset}).recipe == "paper"
+    assert resolve({}).recipe == "fast"
+
+
+PLAUSIBLE = {
+    bool: st.booleans(),
+    int: st.integers(0, 10_000),
+    float: st.floats(1e-6, 10.0),
+    str: st.sampled_from(["sprites/hard", "monet", "paper", "auto", "softmax", ""]),
+}
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20)
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+def value_of(name):
+    field = FIELDS.get(name)
+    if field is None:
+        return VALUES
+    choices = field.metadata["choices"]
+    right = st.sampled_from(choices) if choices else PLAUSIBLE[field.type]
+    return st.one_of(right, right, right, VALUES)
+
+
+NAMES = st.one_of(*[st.sampled_from(sorted(FIELDS))] * 9, st.text(max_size=12))
+SETTINGS = st.lists(NAMES, max_size=6, unique=True).flatmap(
+    lambda names: st.fixed_dictionaries({name: value_of(name) for name in names})
+)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@given(SETTINGS)
+def test_any_settings_are_taken_whole_or_refused_by_name(chosen):
+    try:
+        config = resolve(chosen)
+    except ValueError as error:
+        message = str(error)
+        assert any(repr(name)[1:-1] in message for name in chosen) or (
+            chosen.keys() & {"dataset", "model"}  # of which others depend
+        )
+        return
+    for name, field in FIELDS.items():
+        value = getattr(config, name)
+        assert type(value) is field.type
+        assert field.type is not float or math.isfinite(value)
+    for name, value in chosen.items():
+        if name not in ("dataset", "recipe"):
+            assert getattr(config, name) == value
+
+
+@settings(
+    max_examples=120,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(content=st.one_of(st.binary(max_size=60), VALUES, SETTINGS))
+def test_any_settings_file_is_read_or_refused_by_name(content, tmp_path):
+    path = tmp_path / CONFIG_FILE
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        path.write_text(json.dumps(content))
+    try:
+        resolve(read_settings(path))
+    except ValueError as error:
+        assert str(error)
+    try:
+        RunConfig.load(tmp_path)
+    except ValueError as error:
+        assert str(path) in str(error) and "damaged" in str(error)
+
+
+def test_a_deeply_nested_file_is_refused(tmp_path):
+    path = tmp_path / CONFIG_FILE
+    path.write_text("[" * 100_000)
+    with pytest.raises(ValueError, match="config.json"):
+        read_settings(path)
+    with pytest.raises(ValueError, match="damaged"):
+        RunConfig.load(tmp_path)
