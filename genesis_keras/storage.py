@@ -1,4 +1,4 @@
-"""Files that appear under their name only when complete."""
+"""Paths as users write them; files that appear only when complete."""
 
 import contextlib
 import json
@@ -10,6 +10,31 @@ import shutil
 import uuid
 
 _PARTIAL = re.compile(r"\.[0-9a-f]{32}\..+")  # names that `replacing` gives
+
+
+def local_path(path):
+    """Returns a path that a user gave, with a leading `~` expanded.
+
+    Shells leave the `~` of `--flag=~/x` alone, and Python's `open` makes a folder of
+    that name: every path from outside goes through here.
+
+    Args:
+        path: String or path-like.
+
+    Returns:
+        `pathlib.Path`.
+
+    Raises:
+        ValueError: The path is empty, has a null byte, or names a user without a
+            home folder.
+    """
+    text = os.fspath(path)
+    if not text or "\0" in text:
+        raise ValueError(f"a path must be a non-empty name; got {text!r}")
+    try:
+        return pathlib.Path(text).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"cannot expand {text!r}: there is no such user") from error
 
 
 @contextlib.contextmanager
@@ -28,7 +53,7 @@ def replacing(path):
     Raises:
         OSError: The file cannot be written; it names `path`.
     """
-    path = pathlib.Path(path)
+    path = local_path(path)
     partial = path.with_name(f".{uuid.uuid4().hex}.{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +98,7 @@ def new_folder(path):
         ValueError: There is something at `path` already.
         OSError: The folder cannot be written; it names `path`.
     """
-    path = pathlib.Path(path)
+    path = local_path(path)
     if path.exists():
         raise ValueError(f"there is already something at {str(path)!r}; it is kept")
     partial = path.with_name(f".{uuid.uuid4().hex}.{path.name}")

@@ -18,7 +18,7 @@ ALLOWED = {
     "distributions": set(),
     "objectives": {"distributions", "layers"},
     "metrics": set(),
-    "data": set(),
+    "data": {"storage"},
     "storage": set(),
     "presets": {"storage"},
     "visualization": {"storage"},

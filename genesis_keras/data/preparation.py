@@ -13,6 +13,7 @@ import sys
 import tensorflow as tf
 
 from genesis_keras.data.registry import DatasetSpec
+from genesis_keras.storage import local_path
 
 _BUILDERS_PACKAGE = "genesis_keras_datasets"
 
@@ -43,13 +44,13 @@ def prepare(
     make_builder = functools.partial(
         import_builder(spec.builder).Builder,
         config=spec.config,
-        data_dir=None if data_dir is None else str(data_dir),
+        data_dir=_plain(data_dir),
     )
     builder = make_builder()
     if builder.data_path.exists():
         return builder
     if manual_dir is not None:
-        manual_dir = pathlib.Path(manual_dir).expanduser()
+        manual_dir = local_path(manual_dir)
         if not manual_dir.is_dir():
             raise ValueError(f"manual_dir={str(manual_dir)!r} is not a folder.")
     where = f"data_dir={str(data_dir)!r}" if data_dir else f"{builder.data_dir!r}"
@@ -73,6 +74,13 @@ def prepare(
             raise
         raise OSError(f"Could not make {spec.name} in {where}: {error}") from error
     return make_builder()  # one that finds what it or another process has made
+
+
+def _plain(data_dir):
+    """A folder of data sets as TFDS takes it, `~` expanded; buckets stay as given."""
+    if data_dir is None or "://" in os.fspath(data_dir):
+        return data_dir
+    return str(local_path(data_dir))
 
 
 def _download_and_prepare(builder, manual_dir, quiet):
@@ -109,7 +117,7 @@ def _check_writable(path, where):
     """Raises OSError unless `path` can be made; says so before any work is done."""
     if "://" in str(path):
         return  # A bucket: only writing to it can tell.
-    folder = pathlib.Path(path).expanduser().absolute()
+    folder = local_path(path).absolute()
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     if not folder.is_dir():
