@@ -2,6 +2,7 @@
 
 from genesis_keras.metrics.assignment import maximum_assignment
 from genesis_keras.metrics.boundaries import ignore_boundaries
+from genesis_keras.metrics.contingency import contingency_table
 from genesis_keras.metrics.frechet import Moments, add_features, frechet_distance
 from genesis_keras.metrics.matching import (
     intersection_over_union,
@@ -11,7 +12,6 @@ from genesis_keras.metrics.matching import (
 )
 from genesis_keras.metrics.segmentation import (
     adjusted_rand_index,
-    contingency_table,
     labels_from_masks,
     object_count,
     segmentation_covering,

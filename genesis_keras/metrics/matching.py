@@ -3,10 +3,8 @@
 import tensorflow as tf
 
 from genesis_keras.metrics.assignment import maximum_assignment
-from genesis_keras.metrics.segmentation import (
-    contingency_table,
-    segmentation_covering,
-)
+from genesis_keras.metrics.contingency import score_table
+from genesis_keras.metrics.segmentation import segmentation_covering
 
 
 def intersection_over_union(
@@ -24,14 +22,13 @@ def intersection_over_union(
 
     Returns:
         float64 tensor `[B, T, P]`, 0 where a segment is absent, and bool tensor
-        `[B, T]`, which true segments are present.
+        `[B, T]`, which true segments are present. Their places are their labels, or
+        numbers in the order of appearance where labels go beyond 255; 0 stays 0.
 
     Raises:
         ValueError: see `contingency_table`.
     """
-    table = contingency_table(
-        true_labels, predicted_labels, num_true=num_true, num_predicted=num_predicted
-    )
+    table = score_table(true_labels, predicted_labels, num_true, num_predicted)
     shared = tf.cast(table, tf.float64)
     true_area = tf.reduce_sum(shared, axis=2, keepdims=True)  # [B, T, 1]
     predicted_area = tf.reduce_sum(shared, axis=1, keepdims=True)  # [B, 1, P]

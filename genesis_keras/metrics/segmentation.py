@@ -6,12 +6,17 @@ a score does not apply (no foreground for a foreground score, every pixel ignore
 scores NaN: it is to be left out of a mean and counted. The Keras metrics in
 `segmentation_metrics.py` do both.
 
-Labels are small non-negative integers: 0 is the background in the ground truth and
+Labels are integers of any type and size: 0 is the background in the ground truth and
 just another segment in a prediction. A pixel whose label is negative, on either
 side, is ignored: it leaves both the prediction and the ground truth.
 """
 
 import tensorflow as tf
+
+from genesis_keras.metrics.contingency import (
+    label_images,
+    score_table,
+)
 
 
 def labels_from_masks(masks):
@@ -36,56 +41,6 @@ def labels_from_masks(masks):
             f"masks must be floating point. Received: dtype={masks.dtype.name}"
         )
     return tf.argmax(tf.squeeze(masks, -1), axis=1, output_type=tf.int32)
-
-
-def contingency_table(
-    true_labels, predicted_labels, *, num_true=None, num_predicted=None
-):
-    """Counts, in each image, the pixels shared by every pair of labels.
-
-    Args:
-        true_labels: integer tensor `[B, H, W]` or `[B, H, W, 1]`; negative: ignored.
-        predicted_labels: the same, with the same `B`, `H` and `W`.
-        num_true: int, true labels lie below it. Default: the largest label of the
-            batch plus one. XLA needs the number, since it needs static shapes.
-        num_predicted: int, the same for the predicted labels.
-
-    Returns:
-        int32 tensor `[B, num_true, num_predicted]`. Ignored pixels are in no cell.
-
-    Raises:
-        ValueError: on a bad shape, dtype or number of labels.
-        tf.errors.InvalidArgumentError: if a label is not below its number. XLA
-            drops this check and then leaves out the pixel.
-    """
-    true = _label_images(true_labels, "true_labels")  # [B, H, W]
-    predicted = _label_images(predicted_labels, "predicted_labels")
-    if not true.shape.is_compatible_with(predicted.shape):
-        raise ValueError(
-            "true_labels and predicted_labels must be images of the same size. "
-            f"Received: {true.shape} and {predicted.shape}"
-        )
-    # Without it an unknown batch size would broadcast one image over many.
-    tf.debugging.assert_equal(
-        tf.shape(true),
-        tf.shape(predicted),
-        message="true_labels and predicted_labels must have the same shape",
-    )
-    num_true = _num_labels(true, num_true, "num_true")
-    num_predicted = _num_labels(predicted, num_predicted, "num_predicted")
-
-    # Two more rows and columns: the first for ignored pixels, the last for labels
-    # out of range. This takes fewer passes over the pixels than masking them.
-    rows, columns = num_true + 2, num_predicted + 2
-    first_cell = tf.range(tf.shape(true)[0]) * (rows * columns)  # [B]
-    cell = (tf.clip_by_value(true, -1, num_true) + 1) * columns
-    cell += tf.clip_by_value(predicted, -1, num_predicted) + 1
-    cell += first_cell[:, None, None]
-    shape = tf.stack([tf.shape(true)[0], rows, columns])
-    table = tf.reshape(_histogram(cell, tf.reduce_prod(shape)), shape)
-    _check_range(table[:, -1], "true_labels must be below num_true")
-    _check_range(table[:, :, -1], "predicted_labels must be below num_predicted")
-    return table[:, 1:-1, 1:-1]
 
 
 def adjusted_rand_index(
@@ -127,9 +82,7 @@ def adjusted_rand_index(
     >>> adjusted_rand_index(true, [[[1, 1, 0], [1, 2, 2]]]).numpy().tolist()
     [1.0]
     """
-    table = contingency_table(
-        true_labels, predicted_labels, num_true=num_true, num_predicted=num_predicted
-    )
+    table = score_table(true_labels, predicted_labels, num_true, num_predicted)
     if foreground_only:
         table = table[:, 1:]
     # At 128x128 products of pair counts overflow int32 and, by little, float64's
@@ -180,9 +133,7 @@ def segmentation_covering(
     Raises:
         ValueError: see `contingency_table`.
     """
-    table = contingency_table(
-        true_labels, predicted_labels, num_true=num_true, num_predicted=num_predicted
-    )
+    table = score_table(true_labels, predicted_labels, num_true, num_predicted)
     shared = tf.cast(table, tf.float64)  # [B, T, P]
     true_area = tf.reduce_sum(shared, axis=2, keepdims=True)  # [B, T, 1]
     predicted_area = tf.reduce_sum(shared, axis=1, keepdims=True)  # [B, 1, P]
@@ -210,10 +161,8 @@ def object_count(true_labels, *, num_true=None):
     Raises:
         ValueError: on a bad shape or dtype.
     """
-    labels = tf.convert_to_tensor(true_labels)
-    table = contingency_table(
-        labels, tf.zeros_like(labels), num_true=num_true, num_predicted=1
-    )
+    labels = label_images(true_labels, "true_labels")
+    table = score_table(labels, tf.zeros_like(labels), num_true, num_predicted=1)
     return tf.math.count_nonzero(table[:, 1:, 0], axis=1, dtype=tf.int32)
 
 
@@ -244,49 +193,7 @@ def slot_count_error(num_slots, true_labels, *, num_true=None):
     tf.debugging.assert_equal(
         tf.shape(num_slots), tf.shape(objects), message="num_slots must be [B]"
     )
-    error = tf.abs(tf.cast(num_slots, tf.int32) - (objects + 1))
-    return tf.cast(error, tf.float64)
-
-
-def _label_images(labels, argument):
-    """Checks labels and returns them as int32 `[B, H, W]`."""
-    labels = tf.convert_to_tensor(labels)
-    if not labels.dtype.is_integer:
-        raise ValueError(
-            f"{argument} must be integers. Received: dtype={labels.dtype.name}"
-        )
-    if labels.shape.rank == 4 and labels.shape[-1] in (1, None):
-        labels = tf.squeeze(labels, -1)
-    if labels.shape.rank != 3:
-        raise ValueError(
-            f"{argument} must have shape [B, H, W] or [B, H, W, 1]. "
-            f"Received: shape={labels.shape}"
-        )
-    return tf.cast(labels, tf.int32)
-
-
-def _num_labels(labels, number, argument):
-    """Returns `number`, checked, or the largest label plus one when it is None."""
-    if number is None:
-        return tf.maximum(tf.reduce_max(labels) + 1, 1)
-    if not isinstance(number, int) or number < 1:
-        raise ValueError(f"{argument} must be a positive int. Received: {number!r}")
-    return number
-
-
-def _histogram(cells, size):
-    """Returns how often each of `range(size)` is in `cells`, int32 `[size]`."""
-    cells = tf.reshape(cells, [-1])
-    if tf.config.list_logical_devices("GPU"):
-        # There a bincount is refused when deterministic operations are asked for.
-        return tf.math.unsorted_segment_sum(tf.ones_like(cells), cells, size)
-    # Five times faster on CPU; tf.math.bincount adds passes to find the range.
-    no_weights = tf.zeros([0], tf.int32)
-    return tf.raw_ops.DenseBincount(input=cells, size=size, weights=no_weights)
-
-
-def _check_range(counts, message):
-    tf.debugging.assert_equal(tf.reduce_sum(counts), 0, message=message)
+    return tf.abs(tf.cast(num_slots, tf.float64) - tf.cast(objects + 1, tf.float64))
 
 
 def _pairs(count):

@@ -52,8 +52,10 @@ class _MeanOverImages(keras.metrics.Metric):
                 pads the batch. The counts of images are sums of these weights.
         """
         scores = self._scores(
-            _integer_labels(y_true),
-            labels_from_masks(y_pred) if self.from_masks else _integer_labels(y_pred),
+            _integer_labels(y_true, "y_true"),
+            labels_from_masks(y_pred)
+            if self.from_masks
+            else _integer_labels(y_pred, "y_pred"),
             num_true=self.num_true,
             num_predicted=self._predicted_labels(y_pred),
         )  # [B]
@@ -104,14 +106,23 @@ class _MeanOverImages(keras.metrics.Metric):
         return self.num_predicted
 
 
-def _integer_labels(labels):
+def _integer_labels(labels, argument):
     """Returns labels as integers.
 
     Keras traces a metric with float labels when a distribution strategy is on (it
     averages a batch over the replicas to find its shape), so they are not refused.
     """
     labels = tf.convert_to_tensor(labels)
-    return tf.cast(labels, tf.int32) if labels.dtype.is_floating else labels
+    if not labels.dtype.is_floating:
+        return labels
+    labels = tf.cast(labels, tf.float64)
+    inside = (tf.abs(labels) < 2.0**63) & (labels == tf.round(labels))  # not so: NaN
+    check = tf.debugging.Assert(
+        tf.reduce_all(inside),
+        [f"{argument} must be whole numbers, of at most 63 bits"],
+    )
+    with tf.control_dependencies([check]):
+        return tf.cast(labels, tf.int64)
 
 
 @keras.saving.register_keras_serializable(package="genesis_keras")

@@ -12,6 +12,7 @@ from genesis_keras.metrics import (
     adjusted_rand_index,
     contingency_table,
     labels_from_masks,
+    object_count,
     segmentation_covering,
     slot_count_error,
 )
@@ -343,3 +344,104 @@ def test_a_batch_of_another_size_does_not_broadcast():
     graph = tf.function(adjusted_rand_index, input_signature=[spec, spec])
     with pytest.raises(tf.errors.InvalidArgumentError, match="same shape"):
         graph(np.zeros((1, 2, 2)), np.zeros((3, 2, 2)))
+
+
+INTEGERS = [np.dtype(f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32)]
+INTEGERS += [np.dtype("int64"), np.dtype("uint64")]
+
+
+def ids(rng, dtype, count):
+    """Different labels up to the largest of a type; 0 is the first."""
+    largest = min(np.iinfo(dtype).max, 2**63 - 1)
+    low = rng.choice(np.arange(1, largest // 2 if largest < 256 else 100), count - 2)
+    chosen = [0, *low, largest]
+    return np.array(chosen, dtype)
+
+
+@pytest.mark.parametrize("dtype", INTEGERS, ids=str)
+def test_ids_of_any_integer_type_score_as_small_ones(dtype):
+    rng = np.random.default_rng(9)
+    true, predicted = random_labels(rng, 3, 8, num_true=6, num_predicted=6)
+    true_ids, predicted_ids = ids(rng, dtype, 6), ids(rng, dtype, 6)
+    named = true_ids[true], rng.permutation(predicted_ids)[predicted]
+    for foreground_only in (False, True):
+        flags = {"foreground_only": foreground_only}
+        # Two small ids may be drawn equal; the slow versions then join them too.
+        signed = [labels.astype("int64") for labels in named]
+        np.testing.assert_allclose(
+            adjusted_rand_index(*named, **flags), slow_ari(*signed, **flags), atol=1e-12
+        )
+        np.testing.assert_allclose(
+            segmentation_covering(*named, **flags),
+            slow_msc(*signed, **flags),
+            atol=1e-12,
+        )
+    counts = [len(np.setdiff1d(image, 0)) for image in named[0]]
+    assert object_count(named[0]).numpy().tolist() == counts
+    assert slot_count_error(np.full(3, 2**40), named[0]).numpy().tolist() == [
+        2**40 - count - 1 for count in counts
+    ]
+
+
+def test_negative_ids_of_any_size_are_ignored():
+    true = np.array([[[0, 2**40, 2**40, -(2**40)]]])
+    predicted = np.array([[[5, 2**50, 2**50, 2**50]]])
+    assert value(adjusted_rand_index(true, predicted)) == 1.0
+    assert value(segmentation_covering(true, predicted)) == 1.0
+    ignored = np.where(true == 2**40, np.iinfo("int64").min, true)
+    assert object_count(ignored).numpy().tolist() == [0]
+
+
+@pytest.mark.parametrize(("metric_class", "score"), METRICS)
+@pytest.mark.parametrize("dtype", ["int64", "uint32", "float64"])
+def test_metrics_take_ids_of_three_bytes_and_more(metric_class, score, dtype):
+    rng = np.random.default_rng(10)
+    true, predicted = random_labels(rng, 4, 8, num_true=6, num_predicted=6)
+    many = rng.choice(2**32, 12, replace=False).astype(dtype)
+    many[0] = 0
+    metric = metric_class(True, from_masks=False)
+    metric.update_state(many[true], many[6:][predicted])
+    expected = np.nanmean(score(true, predicted, foreground_only=True))
+    assert float(metric.result()) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("score", [adjusted_rand_index, segmentation_covering])
+def test_large_ids_in_a_graph(score):
+    spec = tf.TensorSpec([None, None, None], tf.int64)
+    graph = tf.function(score, input_signature=[spec, spec])
+    true, predicted = random_labels(np.random.default_rng(11), 3, 8)
+    np.testing.assert_array_equal(
+        graph(true * 2**40, predicted * 40_000), score(true, predicted)
+    )
+
+
+def test_labels_that_cannot_be_counted_are_refused_by_name():
+    labels = np.array([[[0, 40_000]]])
+    for table in (contingency_table, tf.function(contingency_table)):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="true_labels below.*"):
+            table(labels, labels)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="40001"):
+        contingency_table(labels, labels)
+    largest = np.full((1, 1, 2), np.iinfo("int64").max)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="true_labels below"):
+        contingency_table(largest, largest)
+    pixels = np.arange(128 * 128).reshape(1, 128, 128)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="need more than"):
+        adjusted_rand_index(pixels, pixels)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="true_labels must be bel"):
+        adjusted_rand_index(largest.astype("uint64") + 1, largest)
+    with pytest.raises(ValueError, match="num_true must be .* Received: 1099511627776"):
+        contingency_table(labels, labels, num_true=2**40)
+    metric = AdjustedRandIndex(from_masks=False)
+    for wrong in (0.5, np.nan, 1e30):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="y_true must be whol"):
+            metric.update_state(np.full((1, 1, 2), wrong), labels)
+    assert np.isnan(metric.result())
+
+
+def test_numbers_of_labels_may_be_numpy_integers():
+    labels = np.array([[[0, 1]]])
+    table = contingency_table(labels, labels, num_true=np.int64(2))
+    assert table.numpy().tolist() == [[[1, 0], [0, 1]]]
+    with pytest.raises(ValueError, match="num_true must be a positive int.*True"):
+        contingency_table(labels, labels, num_true=True)
