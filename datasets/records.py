@@ -16,6 +16,7 @@ import numpy as np
 # A record: its length (uint64), a checksum of that, the data, a checksum of the data.
 _HEADER = struct.Struct("<QI")
 _FOOTER_BYTES = 4
+_MAX_RECORD = 2**28  # bytes; those of the data sets have some megabytes
 
 # What a byte of its own looks like in a bytes list: the tag of field 1, length 1.
 _BYTE_PREFIX = (0x0A, 1)
@@ -65,6 +66,8 @@ def read_records(file: BinaryIO) -> Iterator[bytes]:
         length, checksum = _HEADER.unpack(header)
         if masked_crc32c(header[:8]) != checksum:
             raise ValueError("this is no TFRecord")
+        if length > _MAX_RECORD:
+            raise ValueError(f"a record of {length:,} bytes, over {_MAX_RECORD:,}")
         record = file.read(length)
         if len(record) < length or len(file.read(_FOOTER_BYTES)) < _FOOTER_BYTES:
             raise ValueError("the file ends within a record")

@@ -1,5 +1,6 @@
 """Finds out whether scenes can be drawn here, and says what is missing if not."""
 
+import os
 import subprocess
 import sys
 
@@ -11,6 +12,12 @@ import mujoco
 model = mujoco.MjModel.from_xml_string("<mujoco/>")
 mujoco.Renderer(model, 8, 8).render()
 """
+# Variables that choose the graphics library, and the values that are no choice.
+_VARIABLES = {
+    "MUJOCO_GL": ("", "egl"),
+    "MUJOCO_EGL_DEVICE_ID": ("",),
+    "PYOPENGL_PLATFORM": ("", "egl"),
+}
 _INSTALL = "pip install 'genesis-keras[render]'"
 _SYSTEM = (
     "drawing without a screen needs EGL; on Debian or Ubuntu: apt install libegl1 "
@@ -27,7 +34,8 @@ def check(name: str, program: str = _PROGRAM, seconds: float = _SECONDS):
         seconds: how long it may take.
 
     Raises:
-        ValueError: MuJoCo or the graphics library is missing or hangs.
+        ValueError: MuJoCo or the graphics library is missing or hangs, or a variable
+            of the environment chooses one that does not work here.
     """
     try:
         result = subprocess.run(
@@ -39,11 +47,28 @@ def check(name: str, program: str = _PROGRAM, seconds: float = _SECONDS):
     except subprocess.TimeoutExpired as error:
         raise ValueError(
             f"{name} cannot be drawn here: the graphics library did not answer in "
-            f"{seconds:g} s ({_SYSTEM})"
+            f"{seconds:g} s ({_advice()})"
         ) from error
     if result.returncode == 0:
         return
     words = result.stderr.strip().splitlines() or ["it ended without a word"]
     if "No module named 'mujoco'" in words[-1]:
         raise ValueError(f"{name} is drawn by MuJoCo, which is missing: {_INSTALL}")
-    raise ValueError(f"{name} cannot be drawn here: {_SYSTEM}. It said: {words[-1]}")
+    raise ValueError(f"{name} cannot be drawn here: {_advice()}. It said: {words[-1]}")
+
+
+def _advice():
+    """What to do, first of all about variables that choose another library."""
+    values = {name: os.environ.get(name, "") for name in _VARIABLES}
+    chosen = [
+        f"{name}={value!r}"
+        for name, value in values.items()
+        if value.lower() not in _VARIABLES[name]
+    ]
+    if not chosen:
+        return _SYSTEM
+    are, them = ("is", "it") if len(chosen) == 1 else ("are", "them")
+    return (
+        f"{' and '.join(chosen)} {are} set in the environment; unset {them}, and if "
+        f"that is not all: {_SYSTEM}"
+    )

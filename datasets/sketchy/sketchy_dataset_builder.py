@@ -100,10 +100,16 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 def split_episodes(paths) -> dict[str, list[pathlib.Path]]:
     """Splits episode files, sorted by name: a tenth, a tenth, the rest.
 
+    Files with an ending, and hidden ones such as `.DS_Store` and `._x`, are none.
+
     Raises:
         ValueError: there are fewer than ten.
     """
-    files = [path for path in paths if path.is_file() and not path.suffix]
+    files = [
+        path
+        for path in paths
+        if path.is_file() and not path.suffix and not path.name.startswith(".")
+    ]
     files.sort(key=lambda path: (path.name, path.parent.as_posix()))
     tenth = len(files) // 10
     if not tenth:

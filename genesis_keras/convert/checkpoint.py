@@ -1,11 +1,13 @@
 """Reads the release's weights from a file that may come from anyone."""
 
 import json
-import pathlib
+import zipfile
 
 import numpy as np
 
+from genesis_keras.archive_sizes import check_declared, check_zip
 from genesis_keras.convert import layout
+from genesis_keras.storage import local_path
 
 _PARALLEL = "module."  # what DataParallel puts before each name
 _STATE = "model_state_dict"
@@ -26,7 +28,7 @@ def read(path):
     Raises:
         ValueError: The file cannot be read, or holds something else.
     """
-    path = pathlib.Path(path)
+    path = local_path(path)
     if not path.is_file():
         raise ValueError(f"there is no file {str(path)!r}")
     flags = {}
@@ -54,7 +56,7 @@ def read_flags(path):
         ValueError: The file is missing or no JSON object.
     """
     try:
-        return parse_flags(pathlib.Path(path).read_text(), path)
+        return parse_flags(local_path(path).read_text(), path)
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"cannot read flags {str(path)!r}: {error}") from error
 
@@ -66,7 +68,9 @@ def parse_flags(text, path):
     except (ValueError, RecursionError) as error:
         raise ValueError(f"flags in {str(path)!r} are no JSON: {error}") from error
     if not isinstance(flags, dict):
-        raise ValueError(f"flags in {str(path)!r} must be a JSON object; got {text}")
+        raise ValueError(
+            f"flags in {str(path)!r} must be a JSON object; got {text[:80]}"
+        )
     return flags
 
 
@@ -98,6 +102,8 @@ def _read_torch(path):
             f"{str(path)!r} is no .npz file, and to read a PyTorch checkpoint torch is "
             'needed: pip install "genesis-keras[convert]"'
         ) from error
+    if zipfile.is_zipfile(path):
+        _check_zip(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # an untrusted file can make it raise anything
@@ -111,7 +117,32 @@ def _read_torch(path):
     wrong = [name for name, value in state.items() if not torch.is_tensor(value)]
     if wrong:
         raise ValueError(f"in {str(path)!r} these are not tensors: {wrong}")
+    for name, tensor in state.items():
+        _check_tensor(tensor, name, path)
+    total = sum(tensor.numel() * tensor.element_size() for tensor in state.values())
+    check_declared(path, total)
     return {str(name): _to_numpy(value) for name, value in state.items()}
+
+
+def _check_zip(path):
+    try:
+        check_zip(path)
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{str(path)!r} is damaged: {error}") from error
+
+
+def _check_tensor(tensor, name, path):
+    """Refuses tensors without numbers of their own for all their elements."""
+    import torch
+
+    plain = tensor.layout is torch.strided and tensor.device.type == "cpu"
+    plain = plain and not tensor.is_quantized
+    size = tensor.numel() * tensor.element_size() if plain else 0
+    if not plain or size > tensor.untyped_storage().nbytes():
+        raise ValueError(
+            f"{name} in {str(path)!r} is no plain tensor: it is sparse, quantized, "
+            "expanded or without data"
+        )
 
 
 def _to_numpy(tensor):

@@ -4,7 +4,7 @@ import pathlib
 
 from genesis_keras.convert import checkpoint, layout
 from genesis_keras.convert.verify import CONVERTERS
-from genesis_keras.storage import replacing
+from genesis_keras.storage import local_path, replacing
 
 # How names of weights begin that only one model has.
 _TELLING = {
@@ -31,7 +31,7 @@ def convert(path, out, flags_path=None):
             left over or of the wrong shape (all are named).
         OSError: `out` cannot be written.
     """
-    out = pathlib.Path(out)
+    out = local_path(out)
     if out.suffix != ".keras":
         raise ValueError(f"--out must end with .keras; got {str(out)!r}")
     state, flags = checkpoint.read(path)
@@ -59,7 +59,7 @@ def load_model(state, flags):
     family = family_of(state, flags)
     converter = CONVERTERS[family]
     for name in ("img_size", "K_steps"):
-        if not isinstance(flags.get(name), int):
+        if type(flags.get(name)) is not int:
             raise ValueError(f"flags must have an integer {name}; got {flags}")
     try:
         model = converter.build(state, {"model": family, **flags})
@@ -72,6 +72,8 @@ def load_model(state, flags):
         raise ValueError(
             "weights do not fit the model: one that tells its size has too few axes"
         ) from error
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise ValueError(f"flags or weights describe no model: {error}") from error
     weights = converter.weights(model)
     known = {name for weight in weights for name in weight.names}
     constants = [

@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from genesis_keras.archive_sizes import check_zip
+from genesis_keras.storage import local_path
+
 # Last parts of names in a state dict that are no weights: the constant sigma_x and
 # the number of batches that a BatchNorm has seen.
 NOT_WEIGHTS = ("std", "num_batches_tracked")
@@ -55,14 +58,15 @@ def load_archive(path):
         path: The file.
 
     Raises:
-        ValueError: The file is missing, truncated or not an `.npz` file.
+        ValueError: The file is missing, truncated or not an `.npz` file, or would
+            unpack to far more than its own size.
     """
+    path = local_path(path)
     try:
+        check_zip(path)
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except MemoryError:
-        raise
-    except Exception as error:  # a damaged file can make it raise anything
+    except Exception as error:  # an untrusted file can make it raise anything
         raise ValueError(
             f"cannot read {str(path)!r} as .npz: {error or type(error).__name__}"
         ) from error

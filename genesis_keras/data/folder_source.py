@@ -4,29 +4,41 @@ import hashlib
 import io
 import os
 import pathlib
+import re
+import sys
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-_PICTURES = (".png", ".jpg", ".jpeg")
-_LABEL = ".label.png"
+from genesis_keras.data import exif
+from genesis_keras.data.picture_files import PictureFiles, find_pictures
+from genesis_keras.data.pictures import decode_picture, orientation_of_png
+from genesis_keras.storage import local_path
+
+MAX_PIXELS = 8192**2
+"""Of one picture; a larger one is refused."""
 _SPLITS = ("train", "validation", "test")
-_JPEG_END = b"\xff\xd9"
-_DAMAGED = (OSError, SyntaxError, ValueError)
+_LABEL_MODES = ("L", "P", "1")
+_FILE = tf.TensorSpec([], tf.string)
+_LABELS = tf.TensorSpec([None, None, 1], tf.uint8)
+_SLOW = 5000  # pictures whose check takes long enough to be announced
+_said = set()  # what was left out is said once in a process
 
 
 class FolderSource:
     """The pictures of a split of a folder.
 
-    Pictures are PNG or JPEG files, in the folder or below it. If the folder has
+    Pictures are PNG or JPEG files, in the folder or below it; `picture_files` has
+    the rule for names, `pictures` says how they are read. If the folder has
     folders `train`, `validation` and `test`, these are the splits; else a tenth of
     the pictures, at least one, is for validation, a tenth for the test and the rest
-    for training, by the hash of their names.
+    for training, by the hash of their names. All files of the split are decoded once
+    to begin with. What is left out is counted in one line on standard error.
 
     The labels of `NAME.jpg` (or .png) are in `NAME.label.png` beside it: greyscale
-    or palette, 8 bits, 0 for the background. Either all pictures of a split have
-    labels or none has.
+    or palette, 8 bits, 0 for the background, of the picture as a viewer shows it.
+    Either all pictures of a split have labels or none has.
 
     Args:
         folder: the folder.
@@ -37,33 +49,31 @@ class FolderSource:
         record_bytes: size of a picture's file, on average.
 
     Raises:
-        ValueError: there are no pictures, a file is damaged, a label is missing or
-            does not fit; the message names it.
+        ValueError: there are no pictures, a file is damaged, a label is missing,
+            does not fit or belongs to two pictures; the message names it.
         OSError: a file cannot be read.
     """
 
     def __init__(self, folder: str | os.PathLike | None, split: str):
         if not folder:
             raise ValueError("dataset='folder' needs data_dir, the folder of pictures.")
-        self._folder = pathlib.Path(folder).expanduser()
+        self._folder = local_path(folder)
         if not self._folder.is_dir():
             raise ValueError(f"data_dir={str(folder)!r} is not a folder.")
-        self._paths = _choose(split_pictures(self._folder), split)
+        splits, files = split_pictures(self._folder)
+        self._paths = _choose(splits, split)
         if not self._paths:
             raise ValueError(f"split={split!r} of {str(folder)!r} has no pictures.")
-        self._labels = self._find_labels()
-        for path, label in zip(self._paths, self._labels or self._paths, strict=True):
-            size = check_picture(path)
-            if label != path and check_label(label) != size:
-                raise ValueError(f"{str(label)!r} is not of the size of its picture.")
+        self._labels = _find_labels(self._paths, files)
+        _check(self._paths, self._labels)
         self.size = len(self._paths)
         self.record_bytes = sum(p.stat().st_size for p in self._paths) / self.size
 
     def records(self) -> tf.data.Dataset:
         """Dataset of encoded pictures, {name: string}, in the order of their names."""
-        paths = {"image": [str(path) for path in self._paths]}
+        paths = {"image": _as_bytes(self._paths)}
         if self._labels:
-            paths["segmentation"] = [str(path) for path in self._labels]
+            paths["segmentation"] = _as_bytes(self._labels)
         return tf.data.Dataset.from_tensor_slices(paths).map(
             lambda example: {k: tf.io.read_file(path) for k, path in example.items()},
             tf.data.AUTOTUNE,
@@ -71,32 +81,33 @@ class FolderSource:
 
     def decode(self, record: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Decodes a record into uint8 "image" [H, W, 3] and "segmentation"."""
-        image = tf.io.decode_image(record["image"], 3, expand_animations=False)
-        image.set_shape([None, None, 3])
+        image = _picture(record["image"])
         if "segmentation" not in record:
             return {"image": image}
-        labels = tf.numpy_function(decode_label, [record["segmentation"]], tf.uint8)
+        content = record["segmentation"]
+        labels = tf.numpy_function(decode_label, [content], tf.uint8)
         labels.set_shape([None, None, 1])
-        return {"image": image, "segmentation": labels}
-
-    def _find_labels(self):
-        """The label of each picture, or None if there are none at all."""
-        labels = [path.with_name(path.stem + _LABEL) for path in self._paths]
-        exist = [label.exists() for label in labels]
-        if not any(exist):
-            return None
-        if not all(exist):
-            raise ValueError(
-                f"{exist.count(False)} of {len(labels)} pictures have no labels, the "
-                f"first is {str(self._paths[exist.index(False)])!r}: "
-                f"{str(labels[exist.index(False)])!r} is missing. Either all pictures "
-                "of a split have labels or none has."
-            )
-        return labels
+        return {"image": image, "segmentation": _upright(labels, content)}
 
 
-def split_pictures(folder: pathlib.Path) -> dict[str, list[pathlib.Path]]:
+# Traced once in a process, for all folders and splits.
+@tf.function(input_signature=[_FILE], autograph=False)
+def _picture(content):
+    return decode_picture(content, "it", MAX_PIXELS)
+
+
+@tf.function(input_signature=[_LABELS, _FILE], autograph=False)
+def _upright(labels, content):
+    return exif.turn(labels, orientation_of_png(content))
+
+
+def split_pictures(
+    folder: pathlib.Path,
+) -> tuple[dict[str, list[pathlib.Path]], PictureFiles]:
     """Finds the pictures of a folder and splits them, as `FolderSource` says.
+
+    Returns:
+        Split -> paths of its pictures, sorted; and all files that were found.
 
     Raises:
         ValueError: some but not all of the three splits have a folder, or there are
@@ -110,8 +121,10 @@ def split_pictures(folder: pathlib.Path) -> dict[str, list[pathlib.Path]]:
                 f"data_dir={str(folder)!r} has a folder {existing[0]!r} but none named "
                 f"{missing[0]!r}: it must have all of {', '.join(_SPLITS)}, or none."
             )
-        return {split: _pictures(folder / split) for split in _SPLITS}
-    paths = _pictures(folder)
+        return _folders_of_splits(folder)
+    files = find_pictures(folder)
+    paths = files.pictures
+    _say_left_out(folder, files)
     if len(paths) < len(_SPLITS):
         raise ValueError(
             f"data_dir={str(folder)!r} has {len(paths)} PNG or JPEG pictures; at least "
@@ -119,22 +132,35 @@ def split_pictures(folder: pathlib.Path) -> dict[str, list[pathlib.Path]]:
         )
     names = {path: path.relative_to(folder).as_posix() for path in paths}
     mixed = sorted(
-        paths, key=lambda path: hashlib.sha256(names[path].encode()).digest()
+        paths, key=lambda path: hashlib.sha256(os.fsencode(names[path])).digest()
     )
     tenth = max(1, len(paths) // 10)
     parts = (mixed[2 * tenth :], mixed[:tenth], mixed[tenth : 2 * tenth])
-    return {split: sorted(part) for split, part in zip(_SPLITS, parts, strict=True)}
+    splits = {split: sorted(part) for split, part in zip(_SPLITS, parts, strict=True)}
+    return splits, files
 
 
-def _pictures(folder):
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in _PICTURES
-        and not path.name.endswith(_LABEL)
-        and not path.name.startswith(".")
-        and path.is_file()
-    )
+def _folders_of_splits(folder):
+    rest = find_pictures(folder, without=_SPLITS)
+    for path in rest.pictures:
+        rest.left_out["pictures beside the folders of the splits"][path.name] += 1
+    splits = {}
+    for split in _SPLITS:
+        # Each by itself: one may be a link to another.
+        found = find_pictures(folder / split)
+        splits[split] = found.pictures
+        rest.labels |= found.labels
+        for what, names in found.left_out.items():
+            rest.left_out[what] += names
+    _say_left_out(folder, rest)
+    return splits, rest
+
+
+def _say_left_out(folder, files):
+    words = f"{str(folder)!r}: left out {files.summary()}."
+    if files.left_out and words not in _said:
+        _said.add(words)
+        print(words, file=sys.stderr, flush=True)
 
 
 def _choose(splits, split):
@@ -159,42 +185,95 @@ def _choose(splits, split):
     ]
 
 
-def check_picture(path: pathlib.Path) -> tuple[int, int]:
-    """Returns (width, height) of a picture without decoding it.
+def _find_labels(paths, files):
+    """The label of each picture, or None if there are none at all."""
+    labels = [files.label_of(path) for path in paths]
+    if not any(labels):
+        return None
+    if None in labels:
+        first = paths[labels.index(None)]
+        raise ValueError(
+            f"{labels.count(None)} of {len(labels)} pictures have no labels, the "
+            f"first is {str(first)!r}: {str(first.with_suffix('.label.png'))!r} is "
+            "missing. Either all pictures of a split have labels or none has."
+        )
+    owners = {}
+    for path, label in zip(paths, labels, strict=True):
+        if label in owners:
+            raise ValueError(
+                f"{str(owners[label])!r} and {str(path)!r} share the labels "
+                f"{str(label)!r}. Rename one and give it labels of its own."
+            )
+        owners[label] = path
+    return labels
+
+
+def _check(paths, labels):
+    """Decodes each file once; refuses what cannot be read or does not fit."""
+    if len(paths) > _SLOW:
+        print(f"Checking {len(paths)} pictures ...", file=sys.stderr, flush=True)
+    sizes = _sizes(paths)
+    if labels is None:
+        return
+    for label in labels:
+        check_label(label)
+    for label, found, expected in zip(labels, _sizes(labels), sizes, strict=True):
+        if found != expected:
+            raise ValueError(
+                f"{str(label)!r} is not of the size of its picture: {found[1]} x "
+                f"{found[0]} pixels instead of {expected[1]} x {expected[0]}. Labels "
+                "must be drawn on the picture as a viewer shows it."
+            )
+
+
+def _sizes(paths):
+    """Decodes pictures; returns the height and width of each."""
+    dataset = tf.data.Dataset.from_tensor_slices(_as_bytes(paths)).map(
+        lambda path: tf.shape(_picture(tf.io.read_file(path)))[:2],
+        tf.data.AUTOTUNE,
+    )
+    found, batches = [], iter(dataset)
+    for path in paths:
+        try:
+            found.append(tuple(next(batches).numpy().tolist()))
+        except tf.errors.InvalidArgumentError as error:
+            raise ValueError(f"{str(path)!r} is no picture: {_reason(error)}") from None
+        except tf.errors.OpError as error:
+            raise OSError(f"{str(path)!r} cannot be read: {_reason(error)}") from None
+    return found
+
+
+def _reason(error):
+    """What TensorFlow says, without the names of its operations."""
+    text = re.sub(r"\{\{.*?\}\}|\[Op:.*", "", error.message).strip()
+    found = re.search(r"assertion failed: \[(.*?)\]\s*$", text.splitlines()[0])
+    if found:
+        return found[1].replace("\\n", " ")
+    return f"it is damaged, ends early or is of a kind not supported ({text[:80]})"
+
+
+def _as_bytes(paths):
+    """Paths for TensorFlow: their bytes, which need not be UTF-8."""
+    return [os.fsencode(path) for path in paths]
+
+
+def check_label(path: pathlib.Path):
+    """Looks at the header of a file of labels.
 
     Raises:
-        ValueError: it is no PNG or JPEG file, damaged or cut short.
+        ValueError: it is no greyscale or palette PNG of 8 bits.
     """
     try:
         with Image.open(path) as image:
-            size, form = image.size, image.format
-            if form not in ("PNG", "JPEG"):
-                raise ValueError(f"its format is {form}, not PNG or JPEG")
-            image.verify()  # a PNG's checksums
-        if form == "JPEG":
-            with open(path, "rb") as file:
-                file.seek(max(0, path.stat().st_size - 1024))
-                if _JPEG_END not in file.read():
-                    raise ValueError("it ends early")
-    except _DAMAGED as error:
+            form, mode = image.format, image.mode
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"{str(path)!r} is no picture: {error}") from error
-    return size
-
-
-def check_label(path: pathlib.Path) -> tuple[int, int]:
-    """Returns (width, height) of a file of labels without decoding it.
-
-    Raises:
-        ValueError: it is damaged or no greyscale or palette PNG of 8 bits.
-    """
-    size = check_picture(path)
-    with Image.open(path) as image:
-        if image.mode not in ("L", "P", "1"):
-            raise ValueError(
-                f"{str(path)!r} has pixels of mode {image.mode!r}: labels must be a "
-                "greyscale or palette PNG of 8 bits, 0 for the background."
-            )
-    return size
+    found = f"is a {form} file" if form != "PNG" else f"has pixels of mode {mode!r}"
+    if form != "PNG" or mode not in _LABEL_MODES:
+        raise ValueError(
+            f"{str(path)!r} {found}: labels must be a greyscale or palette PNG of 8 "
+            "bits, 0 for the background."
+        )
 
 
 def decode_label(data: bytes) -> np.ndarray:

@@ -7,11 +7,16 @@ other, so that no code of the file's choice can run.
 
 import collections
 import io
+import math
+import os
 import pickle
 import struct
 import zipfile
 
 import numpy as np
+
+from genesis_keras.archive_sizes import check_declared, check_zip
+from genesis_keras.storage import local_path
 
 _DTYPES = {
     "DoubleStorage": "<f8",
@@ -45,9 +50,16 @@ class _Tensor:
         self.storage, self.offset = storage, offset
         self.size, self.stride = size, stride
 
+    @property
+    def nbytes(self):
+        """Bytes of the tensor as an array."""
+        return math.prod(self.size) * self.storage.dtype.itemsize
+
     def array(self):
         """A copy of the tensor as an array."""
         data = self.storage.data
+        if math.prod(self.size) > len(data):
+            raise pickle.UnpicklingError("a tensor larger than its storage")
         last = self.offset + sum(
             (size - 1) * stride
             for size, stride in zip(self.size, self.stride, strict=True)
@@ -93,8 +105,10 @@ def read_state_dict(path):
 
     Raises:
         ValueError: The file is missing, damaged or something else than a dict of
-            tensors; nothing in it was run.
+            tensors, or its tensors would take far more memory than the file has
+            bytes; nothing in it was run.
     """
+    path = local_path(path)
     try:
         if zipfile.is_zipfile(path):
             content = _read_zip(path)
@@ -105,6 +119,7 @@ def read_state_dict(path):
         wrong = [k for k, value in content.items() if not isinstance(value, _Tensor)]
         if wrong:
             raise pickle.UnpicklingError(f"these are no tensors: {wrong[:5]}")
+        check_declared(path, sum(tensor.nbytes for tensor in content.values()))
         return {str(name): tensor.array() for name, tensor in content.items()}
     except Exception as error:  # an untrusted file can make it raise anything
         raise ValueError(
@@ -114,6 +129,7 @@ def read_state_dict(path):
 
 
 def _read_zip(path):
+    check_zip(path)
     with zipfile.ZipFile(path) as archive:
         (index,) = (n for n in archive.namelist() if n.endswith("/data.pkl"))
         root = index.removesuffix("data.pkl")
@@ -136,6 +152,9 @@ def _read_legacy(path):
         for key in _Unpickler(file, {}).load():
             storage = storages[key]
             (length,) = struct.unpack("<q", file.read(8))
-            raw = file.read(length * storage.dtype.itemsize)
+            size = length * storage.dtype.itemsize
+            if not 0 <= size <= os.path.getsize(path) - file.tell():
+                raise pickle.UnpicklingError(f"it ends before a storage of {size} B")
+            raw = file.read(size)
             storage.data = np.frombuffer(raw, storage.dtype)
         return content

@@ -295,3 +295,48 @@ def test_without_torch_the_message_says_what_to_install(
     path.write_bytes(b"any")
     arguments = [path, *write(*recording)[1:]]
     assert_refused(arguments, capsys, 'pip install "genesis-keras[convert]"')
+
+
+def test_parameters_are_only_their_numbers(recording, write, tmp_path):
+    torch = pytest.importorskip("torch")
+    state, flags = recording
+    arguments = write(state, flags)
+    path = tmp_path / "model.ckpt-FINAL"
+    parameters = {
+        name: torch.nn.Parameter(torch.tensor(array), requires_grad=True)
+        for name, array in state.items()
+        if array.dtype.kind == "f"
+    }
+    torch.save({"model_state_dict": parameters}, path)
+    assert main([str(path), *arguments[1:]]) == 0
+
+
+def test_tensors_without_numbers_of_their_own_are_refused(
+    recording, write, capsys, tmp_path
+):
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "model.ckpt-FINAL"
+    arguments = [path, *write(*recording)[1:]]
+    for tensor in (
+        torch.zeros(1).expand(2**40),
+        torch.zeros(3, 3).to_sparse(),
+        torch.empty(3, device="meta"),
+    ):
+        torch.save({"model_state_dict": {"a.weight": tensor}}, path)
+        assert_refused(arguments, capsys, "a.weight", "no plain tensor")
+
+
+def test_recordings_that_lack_something_are_refused(fixtures, capsys, tmp_path):
+    arrays = layout.load_archive(fixtures / RECORDING)
+    path = tmp_path / "part.npz"
+    flags = json.loads(str(arrays["meta"]))
+    for change, part in (
+        ({"draw/eps/0": None}, "'draw/eps/0'"),
+        ({"meta": "{"}, "no JSON"),
+        ({"meta": "[" * 100_000}, "no JSON"),
+        ({"meta": "{}"}, "'model'"),
+        ({"meta": json.dumps({**flags, "img_size": None})}, "not a whole recording"),
+    ):
+        kept = {k: v for k, v in {**arrays, **change}.items() if v is not None}
+        np.savez(path, **kept)
+        assert_refused([path, "--verify"], capsys, part)

@@ -1,11 +1,14 @@
 """A folder of pictures as a data set."""
 
+import os
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from genesis_keras.data import load
-from genesis_keras.data.folder_source import split_pictures
+from genesis_keras.data.folder_source import FolderSource, split_pictures
 
 
 def save(path, pixels, **options):
@@ -60,7 +63,8 @@ def test_splits_are_disjoint_and_do_not_change(folder):
     }
     assert set.union(*indices.values()) == set(range(12))
     assert sum(map(len, indices.values())) == 12
-    names = {s: [p.name for p in paths] for s, paths in split_pictures(folder).items()}
+    splits, _ = split_pictures(folder)
+    names = {split: [path.name for path in paths] for split, paths in splits.items()}
     assert names["validation"] == ["p03.png"] and names["test"] == ["p08.png"]
 
 
@@ -138,3 +142,152 @@ def test_too_few_pictures_and_no_folder(tmp_path):
         save(tmp_path / "two.png", picture(1))
         save(tmp_path / "three.png", picture(1))
         read(tmp_path, "train[:banana]")
+
+
+def check_all(folder):
+    for split in ("train", "validation", "test"):
+        FolderSource(folder, split)
+
+
+def copy_of(fixtures, folder, names):
+    """Three pictures, as many as a folder must have, of the fixtures."""
+    for index in range(3):
+        for name in names:
+            ending = name.partition(".")[2]
+            shutil.copy(fixtures / "pictures" / name, folder / f"p{index}.{ending}")
+    return folder
+
+
+def test_labels_lie_on_a_picture_that_was_taken_on_its_side(tmp_path, fixtures):
+    folder = copy_of(fixtures, tmp_path, ["exif6.jpg", "exif6.label.png"])
+    batch = read(folder, image_size=64)
+    labels, image = batch["segmentation"][0, ..., 0], batch["image"][0]
+    # The object is as bright as nothing else in the picture.
+    distance = np.abs(image - np.median(image[labels > 0], axis=0)).sum(axis=-1)
+    bright = distance < 0.5
+    overlap = (bright & (labels > 0)).sum() / (bright | (labels > 0)).sum()
+    assert overlap > 0.9
+
+
+def test_labels_of_another_orientation_do_not_fit(folder):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    save(folder / "p04.png", picture(4), exif=exif)
+    with pytest.raises(ValueError, match="p04.label.png' is not of the size.* 50 x"):
+        FolderSource(folder, "train")
+    save(folder / "p04.label.png", label(50, 40))
+    assert FolderSource(folder, "train").size == 10
+    save(folder / "p04.label.png", label(40, 50), exif=exif)  # turned as well
+    assert FolderSource(folder, "train").size == 10
+
+
+def test_the_file_that_cannot_be_decoded_is_named(tmp_path, fixtures):
+    names = {"lossless.jpg": "not supported", "short_data.png": "ends early"}
+    for name, message in names.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        copy_of(fixtures, folder, ["mpo.jpg"])
+        shutil.copy(fixtures / "pictures" / name, folder / "p0.png")
+        shutil.copy(fixtures / "pictures" / name, folder / "p1.png")
+        with pytest.raises(ValueError, match=rf"p\d.png' is no picture: .*{message}"):
+            check_all(folder)
+
+
+def test_a_jpeg_of_labels_is_refused(folder):
+    Image.fromarray(label()).save(folder / "p04.label.png", "JPEG")
+    with pytest.raises(ValueError, match="p04.label.png' is a JPEG file: labels must"):
+        FolderSource(folder, "train")
+    (folder / "p04.label.png").rename(folder / "p04.label.JPG")
+    with pytest.raises(ValueError, match="p04.label.JPG': labels must be PNG files"):
+        FolderSource(folder, "train")
+
+
+def test_endings_count_in_any_case(folder):
+    for path in folder.iterdir():
+        stem, _, ending = path.name.partition(".")
+        path.rename(folder / f"{stem.upper()}.{ending.upper()}")
+    batch = read(folder)
+    assert len(batch["image"]) == 10
+    np.testing.assert_array_equal(
+        batch["segmentation"], np.stack([label()[:, 5:45, None]] * 10)
+    )
+    save(folder / "P04.label.png", label())
+    with pytest.raises(ValueError, match=r"P04.*' and '.*P04.* same picture"):
+        FolderSource(folder, "train")
+
+
+def test_pictures_that_share_a_label_are_named(folder):
+    save(folder / "p04.jpg", picture(4))
+    with pytest.raises(ValueError, match=r"p04.jpg' and .*p04.png' share .*p04.label"):
+        check_all(folder)
+
+
+def test_what_is_left_out_is_counted_aloud(folder, tmp_path_factory, capsys):
+    for name in (".ipynb_checkpoints", "@eaDir", ".Trash-1000", "__MACOSX/deep"):
+        save(folder / name / "p00.png", picture(0))
+    for name in (".DS_Store", "._p00.png", "notes.txt", "film.gif"):
+        (folder / name).write_text("none")
+    (folder / "gone.png").symlink_to(folder / "nowhere.png")
+    save(folder / "p99.label.png", label())
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    save(elsewhere / "linked.png", picture(77))
+    save(elsewhere / "linked.label.png", label())
+    (folder / "link").symlink_to(elsewhere)
+    (elsewhere / "back").symlink_to(folder)
+    capsys.readouterr()
+    splits, files = split_pictures(folder)
+    assert sum(map(len, splits.values())) == 13  # with the linked one
+    assert files.label_of(folder / "link" / "linked.png").exists()
+    assert FolderSource(folder, "train").size == 11
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        f"'{folder}': left out 1 broken links (gone.png), 1 folders that links lead to "
+        "twice (back), 2 hidden files (.DS_Store, ._p00.png), 4 hidden or system "
+        "folders (.Trash-1000, .ipynb_checkpoints, @eaDir, ...), 1 labels without a "
+        "picture (p99.label.png), 2 other files (.txt, .gif)."
+    ]
+
+
+def test_pictures_beside_the_splits_are_counted(tmp_path, capsys):
+    for split in ("train", "test"):
+        save(tmp_path / split / "a.png", picture(1))
+    (tmp_path / "validation").symlink_to(tmp_path / "test")
+    save(tmp_path / "more" / "b.png", picture(2))
+    assert FolderSource(tmp_path, "validation").size == 1
+    assert "1 pictures beside the folders of the splits (b.png)" in (
+        capsys.readouterr().err
+    )
+
+
+def test_a_data_dir_below_a_hidden_folder_is_read(folder, tmp_path_factory):
+    hidden = tmp_path_factory.mktemp("home") / ".cache" / "pictures"
+    shutil.copytree(folder, hidden)
+    assert FolderSource(hidden, "train").size == 10
+
+
+def test_names_in_latin_1_and_a_tilde(folder, monkeypatch):
+    # An accent in Latin-1 is no UTF-8.
+    stem = os.fsencode(folder) + b"/caf\xe9"
+    os.rename(folder / "p04.png", stem + b".png")
+    os.rename(folder / "p04.label.png", stem + b".label.png")
+    monkeypatch.setenv("HOME", str(folder.parent))
+    assert FolderSource(f"~/{folder.name}", "train").size == 10
+    with open(stem + b".png", "wb") as file:
+        file.write(b"none")
+    with pytest.raises(ValueError, match=r"caf\\udce9.png' is no picture") as error:
+        check_all(folder)
+    str(error.value).encode()  # can be printed
+
+
+def test_a_folder_that_cannot_be_read_is_named(folder, monkeypatch):
+    (folder / "locked").mkdir()
+    scan = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(PermissionError, match="locked"):
+        FolderSource(folder, "train")

@@ -91,3 +91,70 @@ def test_extraction_happens_once(archives, tmp_path):
     assert archives.extract_tar(tmp_path / "a.tar.gz", folder) == folder
     assert (folder / "x" / "y").read_bytes() == b"1"
     assert [n for n, _ in archives.read_tree(folder)] == ["out/x/y"]
+
+
+def bomb(size):
+    """A tar archive that says a file has `size` zeros, in some kB."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:bz2") as tar:
+        member = tarfile.TarInfo("zeros")
+        member.size = size
+        tar.addfile(member, io.BytesIO(bytes(size)))
+    return file.getvalue()
+
+
+@pytest.fixture
+def small_limits(archives, monkeypatch):
+    monkeypatch.setattr(archives, "MAX_MEMBER", 20_000)
+    monkeypatch.setattr(archives, "MAX_RATIO", 20)
+    return archives
+
+
+def test_declared_sizes_are_added_up_before_anything_is_read(small_limits, tmp_path):
+    path, out = tmp_path / "bomb.tar.bz2", tmp_path / "out"
+    path.write_bytes(bomb(1_000_000))
+    with pytest.raises(
+        ValueError, match="bomb.tar.bz2' is refused.*zeros.*1,000,000 .*limit of 20,000"
+    ):
+        small_limits.extract_tar(path, out)
+    assert not out.exists()
+    write_tar(path, {f"{i}": bytes(9_000) for i in range(9)}, "w:bz2")
+    with pytest.raises(ValueError, match="members up to '2' would have 27,000"):
+        small_limits.extract_tar(path, out)
+
+
+def test_a_member_too_large_for_the_memory(small_limits, tmp_path):
+    large = bytes(range(256)) * 100
+    write_tar(tmp_path / "a.tar", {"large": large}, "w")  # as large as it says
+    with pytest.raises(ValueError, match="a.tar' is refused: a member .* 25,600"):
+        [file.read() for _, file in small_limits.read_tar(tmp_path / "a.tar")]
+    assert small_limits.extract_tar(tmp_path / "a.tar", tmp_path / "out").is_dir()
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("zeros", bytes(30_000))
+    archive = small_limits.open_zip(tmp_path / "a.zip")
+    with pytest.raises(ValueError, match="a.zip' is refused: its member 'zeros'"):
+        small_limits.read_member(archive, "zeros")
+
+
+def test_a_header_too_large_for_the_memory(archives, tmp_path):
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as tar:
+        member = tarfile.TarInfo("long")
+        member.type, member.size = tarfile.GNUTYPE_LONGNAME, 2**21
+        tar.addfile(member, io.BytesIO(bytes(2**21)))
+    with pytest.raises(ValueError, match="a.tar.gz' is damaged.*header of 2,097,152"):
+        list(archives.read_tar(tmp_path / "a.tar.gz"))
+
+
+@pytest.mark.parametrize(("offset", "value"), [(6, 1), (8, 99)])
+def test_zip_files_with_a_password_or_an_unknown_method(
+    archives, tmp_path, offset, value
+):
+    path = tmp_path / "odd.zip"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("a", b"content")
+    data = bytearray(path.read_bytes())
+    directory = data.index(b"PK\1\2")
+    data[offset] = data[directory + offset + 2] = value
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match="odd.zip' is damaged or incomplete"):
+        archives.read_member(archives.open_zip(path), "a")

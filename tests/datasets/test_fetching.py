@@ -212,3 +212,26 @@ def test_tfds_load(dummy):
     import_builder("apc")
     dataset = tfds.load("apc", split="test", data_dir=str(data_dir))
     assert dataset.element_spec["image"].shape == (480, 640, 3)
+
+
+def test_images_that_only_a_decoder_finds_damaged(builders, fixtures):
+    images = builders("images")
+    folder = fixtures / "pictures"
+    with pytest.raises(ValueError, match="the map is damaged: Invalid PNG data"):
+        images.decode_png((folder / "short_data.png").read_bytes(), (64, 64), "the map")
+    with pytest.raises(ValueError, match="the frame is damaged: .*Invalid JPEG data"):
+        lossless = (folder / "lossless.jpg").read_bytes()
+        images.checked_image(lossless, (256, 256), "the frame")
+    content = (folder / "exif6.jpg").read_bytes() + bytes(999)  # not its end, but whole
+    assert images.checked_image(content, (64, 64), "the frame").read() == content
+
+
+def test_sketchy_passes_hidden_files_over(builders, tmp_path):
+    split_episodes = builders("sketchy.sketchy_dataset_builder").split_episodes
+    names = [f"{index:02d}" for index in range(10)]
+    for name in (*names, ".DS_Store", "._00", "._03", "notes.txt"):
+        (tmp_path / name).write_text("")
+    splits = split_episodes(tmp_path.iterdir())
+    assert [path.name for path in splits["validation"]] == ["00"]
+    assert [path.name for path in splits["test"]] == ["01"]
+    assert [path.name for path in splits["train"]] == names[2:]

@@ -234,6 +234,32 @@ def test_what_is_missing_is_said_in_one_message(program, seconds, message):
 
 
 @pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"MUJOCO_GL": "glfw"}, r"here: MUJOCO_GL='glfw' is set .*; unset it, .*apt"),
+        ({"MUJOCO_GL": "EGL"}, "here: drawing without a screen needs EGL"),
+        (
+            {"MUJOCO_GL": "egl", "MUJOCO_EGL_DEVICE_ID": "7"},
+            "here: MUJOCO_EGL_DEVICE_ID='7' is set",
+        ),
+        (
+            {"MUJOCO_GL": "osmesa", "PYOPENGL_PLATFORM": "osmesa"},
+            "MUJOCO_GL='osmesa' and PYOPENGL_PLATFORM='osmesa' are set .* unset them",
+        ),
+    ],
+)
+def test_variables_that_choose_another_library_come_first(
+    monkeypatch, variables, message
+):
+    for name in ("MUJOCO_GL", "MUJOCO_EGL_DEVICE_ID", "PYOPENGL_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=message):
+        probe.check("rooms", "raise SystemExit('gone')")
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"kind": "seas"},

@@ -1,0 +1,138 @@
+"""Which files of a folder are pictures and which are labels, by one rule for names."""
+
+import collections
+import dataclasses
+import os
+import pathlib
+
+_PICTURES = (".png", ".jpg", ".jpeg")
+_LABEL = ".label"
+# Folders in which systems, file servers and unpackers keep copies and waste. All
+# whose name begins with a dot are left out too.
+_SYSTEM_FOLDERS = frozenset(
+    (
+        "#recycle",
+        "#snapshot",
+        "$recycle.bin",
+        "@eadir",
+        "__macosx",
+        "__pycache__",
+        "lost+found",
+        "system volume information",
+    )
+)
+
+
+@dataclasses.dataclass
+class PictureFiles:
+    """The pictures and labels in and below a folder.
+
+    Endings count in any case. `NAME.png`, `NAME.jpg` and `NAME.jpeg` are pictures,
+    `NAME.label.png` beside them has the labels. Hidden files, hidden folders and
+    those of systems are left out. Links are followed, but no folder is read twice.
+
+    Attributes:
+        pictures: Paths of the pictures, sorted.
+        labels: The picture's folder and NAME -> path of the labels.
+        left_out: What was left out -> names or endings of it, with their numbers.
+    """
+
+    pictures: list[pathlib.Path] = dataclasses.field(default_factory=list)
+    labels: dict[tuple[pathlib.Path, str], pathlib.Path] = dataclasses.field(
+        default_factory=dict
+    )
+    left_out: dict[str, collections.Counter] = dataclasses.field(
+        default_factory=lambda: collections.defaultdict(collections.Counter)
+    )
+
+    def label_of(self, picture: pathlib.Path) -> pathlib.Path | None:
+        """Path of a picture's labels, or None."""
+        return self.labels.get((picture.parent, picture.stem))
+
+    def summary(self) -> str:
+        """What was left out, in words; empty if nothing was."""
+        return ", ".join(
+            f"{sum(names.values())} {what} ({_some(names)})"
+            for what, names in sorted(self.left_out.items())
+        )
+
+
+def find_pictures(folder: pathlib.Path, without: tuple[str, ...] = ()) -> PictureFiles:
+    """Finds the pictures and labels in and below a folder.
+
+    Args:
+        folder: the folder.
+        without: names of folders directly in it that are passed over.
+
+    Raises:
+        ValueError: labels are no PNG file, or a picture has two.
+        OSError: a folder cannot be read.
+    """
+    files = PictureFiles()
+    seen = {os.path.realpath(folder)}
+    for place, folders, names in os.walk(folder, onerror=_fail, followlinks=True):
+        place = pathlib.Path(place)
+        # os.walk goes into those folders that are left in the list.
+        folders[:] = [
+            name
+            for name in sorted(folders)
+            if not (place == folder and name in without)
+            and _is_wanted(place / name, files.left_out, seen)
+        ]
+        for name in names:
+            _sort_in(place / name, files)
+    stems = {(path.parent, path.stem) for path in files.pictures}
+    for key in files.labels.keys() - stems:
+        files.left_out["labels without a picture"][files.labels[key].name] += 1
+    files.pictures.sort()
+    return files
+
+
+def _fail(error):
+    raise error
+
+
+def _is_wanted(folder, left_out, seen):
+    name = folder.name.casefold()
+    if name.startswith(".") or name in _SYSTEM_FOLDERS:
+        left_out["hidden or system folders"][folder.name] += 1
+        return False
+    place = os.path.realpath(folder)
+    if place in seen:
+        left_out["folders that links lead to twice"][folder.name] += 1
+        return False
+    seen.add(place)
+    return True
+
+
+def _sort_in(path, files):
+    """Puts a file where it belongs: pictures, labels or what is left out."""
+    ending = path.suffix.lower()
+    is_picture = ending in _PICTURES
+    if path.name.startswith("."):
+        files.left_out["hidden files"][path.name] += 1
+    elif not path.exists():
+        files.left_out["broken links"][path.name] += 1
+    elif not path.is_file() or not is_picture:
+        files.left_out["other files"][ending or "without an ending"] += 1
+    elif path.stem.lower().endswith(_LABEL):
+        if ending != ".png":
+            raise ValueError(
+                f"{str(path)!r}: labels must be PNG files, NAME{_LABEL}.png, since "
+                "JPEG changes the numbers."
+            )
+        key = (path.parent, path.stem[: -len(_LABEL)])
+        if key in files.labels:
+            raise ValueError(
+                f"{str(files.labels[key])!r} and {str(path)!r} are labels of the same "
+                "picture. Remove one."
+            )
+        files.labels[key] = path
+    else:
+        files.pictures.append(path)
+
+
+def _some(names, most=3):
+    """The commonest of some names; those that are not text are escaped."""
+    words = [ascii(name)[1:-1] for name, _ in names.most_common(most)]
+    return ", ".join(words + ["..."] * (len(names) > most))

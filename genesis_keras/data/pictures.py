@@ -1,0 +1,121 @@
+"""The one decoder of PNG and JPEG files: it decides what is a picture and reads it.
+
+It is a TensorFlow graph, so that a folder of pictures and a served model see the same.
+A picture looks as a web browser shows it on a white page: turned as its EXIF
+orientation says, and blended with `BACKGROUND` where it is transparent. Of an MPO
+file the first picture is read, and what follows a picture (the film of a motion
+photo) is ignored. Lossless JPEG, which TensorFlow cannot decode, is refused.
+"""
+
+import tensorflow as tf
+
+from genesis_keras.data import exif
+
+BACKGROUND = 255
+"""Grey level, 0 to 255, that transparent pixels are blended with: white."""
+_PNG_START = bytes([137, 80, 78, 71, 13, 10, 26, 10])
+_PNG_HEADER = 26  # bytes up to, and with, width, height, depth and colour type
+_PNG_WITH_ALPHA = (4, 6)  # colour types
+_JPEG_START = bytes([255, 216, 255])
+
+
+def decode_picture(content, name, max_pixels):
+    """Decodes a PNG or JPEG file, in a graph or eagerly.
+
+    Args:
+        content: string scalar, the file.
+        name: string scalar or str, what errors call it.
+        max_pixels: int, a picture with more is refused before it is decoded.
+
+    Returns:
+        uint8 `[H, W, 3]`.
+
+    Raises:
+        tf.errors.InvalidArgumentError: for what is no such file, is damaged or ends
+            early, or has too many pixels.
+    """
+    content = _checked_start(content, name)
+    is_png = _starts_with(content, _PNG_START)
+    height, width = tf.unstack(
+        tf.cond(is_png, lambda: _png_size(content), lambda: _jpeg_size(content))
+    )
+    size = tf.strings.format("{} x {}", [height, width])
+    content = _require(
+        (height > 0) & (width > 0) & (height * width <= max_pixels),
+        [name, f" must have at most {max_pixels} pixels; got ", size],
+        content,
+    )
+    image, orientation = tf.cond(
+        is_png, lambda: _read_png(content), lambda: _read_jpeg(content)
+    )
+    return tf.ensure_shape(exif.turn(image, orientation), [None, None, 3])
+
+
+def orientation_of_png(content):
+    """Returns the EXIF orientation of a PNG file, 1 to 8, a scalar tensor.
+
+    Args:
+        content: string scalar, the file.
+    """
+    return exif.orientation_in_png(content)[0]
+
+
+def _checked_start(content, name):
+    length = tf.strings.length(content)
+    is_png = _starts_with(content, _PNG_START) & (length >= _PNG_HEADER)
+    start = tf.io.decode_raw(tf.strings.substr(content, 0, 8), "uint8")
+    found = tf.strings.format("{} bytes that begin {}", [length, start])
+    return _require(
+        is_png | _starts_with(content, _JPEG_START),
+        [name, " must be a PNG or JPEG file; got ", found],
+        content,
+    )
+
+
+def _starts_with(content, start):
+    return tf.strings.substr(content, 0, len(start)) == start
+
+
+def _png_size(content):
+    """Height and width, int64, from the header."""
+    width_and_height = tf.strings.substr(content, 16, 8)
+    values = tf.io.decode_raw(width_and_height, "uint8")
+    values = tf.reshape(tf.cast(values, "int64"), [2, 4])
+    return tf.reduce_sum(values * [2**24, 2**16, 2**8, 1], axis=1)[::-1]
+
+
+def _jpeg_size(content):
+    return tf.image.extract_jpeg_shape(content, output_type="int64")[:2]
+
+
+def _read_png(content):
+    orientation, has_transparent = exif.orientation_in_png(content)
+    colour_type = tf.io.decode_raw(tf.strings.substr(content, 25, 1), "uint8")[0]
+    for with_alpha in _PNG_WITH_ALPHA:
+        has_transparent |= colour_type == with_alpha
+    # Without transparency alpha is not asked for: TensorFlow makes up a wrong one
+    # for pixels of less than 8 bits.
+    image = tf.cond(
+        has_transparent,
+        lambda: _blend(tf.io.decode_png(content, channels=4)),
+        lambda: tf.io.decode_png(content, channels=3),
+    )
+    return image, orientation
+
+
+def _blend(image):
+    """Puts `[H, W, 4]` on the background, `[H, W, 3]`, rounded."""
+    image = tf.cast(image, "int32")
+    colours, alpha = image[..., :3], image[..., 3:]
+    return tf.cast((colours * alpha + BACKGROUND * (255 - alpha) + 127) // 255, "uint8")
+
+
+def _read_jpeg(content):
+    return tf.io.decode_jpeg(content, channels=3), exif.orientation_in_jpeg(content)
+
+
+def _require(condition, message, content):
+    """Returns `content`, once the condition holds."""
+    message = tf.strings.join(message)
+    with tf.control_dependencies([tf.debugging.Assert(condition, [message])]):
+        return tf.identity(content)
