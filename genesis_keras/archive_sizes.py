@@ -67,6 +67,19 @@ def check_keras(path):
                 check_declared(path, _hdf5_bytes(io.BytesIO(archive.read(name))))
 
 
+def check_hdf5(path):
+    """Adds up the sizes of the arrays of an HDF5 file, such as `model.weights.h5`.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ValueError: See `check_declared`.
+        OSError: There is no such file, or it is no HDF5 file.
+    """
+    check_declared(path, _hdf5_bytes(path))
+
+
 def _hdf5_bytes(file):
     """Bytes of all arrays of an HDF5 file, by what its headers say."""
     import h5py

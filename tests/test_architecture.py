@@ -21,7 +21,7 @@ ALLOWED = {
     "data": {"storage"},
     "storage": set(),
     "archive_sizes": set(),
-    "presets": {"storage"},
+    "presets": {"storage", "archive_sizes"},
     "visualization": {"storage"},
     "models": {
         "layers",

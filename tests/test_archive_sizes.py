@@ -8,6 +8,7 @@ import pytest
 
 from genesis_keras.archive_sizes import check_declared, check_keras, check_zip
 from genesis_keras.convert import layout
+from genesis_keras.training.checkpoints import load_model
 
 
 @pytest.fixture
@@ -52,8 +53,9 @@ def test_arrays_of_keras_files_are_added_up(tmp_path, small_limit):
         arrays.create_dataset("more", shape=(10**9,), dtype="float64", chunks=(10**6,))
     with zipfile.ZipFile(path, "w") as archive:
         archive.write(path.with_suffix(".h5"), "model.weights.h5")
-    with pytest.raises(ValueError, match="model.keras' is refused.* 8,000,008,000"):
-        check_keras(path)
+    for read in (check_keras, load_model):
+        with pytest.raises(ValueError, match="model.keras' is refused.* 8,000,008,000"):
+            read(path)
 
 
 @pytest.mark.parametrize("damage", ["npy", "text", "method", "shape"])

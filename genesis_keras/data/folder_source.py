@@ -12,7 +12,11 @@ import tensorflow as tf
 from PIL import Image
 
 from genesis_keras.data import exif
-from genesis_keras.data.picture_files import PictureFiles, find_pictures
+from genesis_keras.data.picture_files import (
+    PictureFiles,
+    find_pictures,
+    say_left_out,
+)
 from genesis_keras.data.pictures import decode_picture, orientation_of_png
 from genesis_keras.storage import local_path
 
@@ -23,7 +27,6 @@ _LABEL_MODES = ("L", "P", "1")
 _FILE = tf.TensorSpec([], tf.string)
 _LABELS = tf.TensorSpec([None, None, 1], tf.uint8)
 _SLOW = 5000  # pictures whose check takes long enough to be announced
-_said = set()  # what was left out is said once in a process
 
 
 class FolderSource:
@@ -124,7 +127,7 @@ def split_pictures(
         return _folders_of_splits(folder)
     files = find_pictures(folder)
     paths = files.pictures
-    _say_left_out(folder, files)
+    say_left_out(folder, files)
     if len(paths) < len(_SPLITS):
         raise ValueError(
             f"data_dir={str(folder)!r} has {len(paths)} PNG or JPEG pictures; at least "
@@ -152,15 +155,8 @@ def _folders_of_splits(folder):
         rest.labels |= found.labels
         for what, names in found.left_out.items():
             rest.left_out[what] += names
-    _say_left_out(folder, rest)
+    say_left_out(folder, rest)
     return splits, rest
-
-
-def _say_left_out(folder, files):
-    words = f"{str(folder)!r}: left out {files.summary()}."
-    if files.left_out and words not in _said:
-        _said.add(words)
-        print(words, file=sys.stderr, flush=True)
 
 
 def _choose(splits, split):

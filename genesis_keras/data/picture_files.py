@@ -4,8 +4,9 @@ import collections
 import dataclasses
 import os
 import pathlib
+import sys
 
-_PICTURES = (".png", ".jpg", ".jpeg")
+ENDINGS = (".png", ".jpg", ".jpeg")
 _LABEL = ".label"
 # Folders in which systems, file servers and unpackers keep copies and waste. All
 # whose name begins with a dot are left out too.
@@ -21,6 +22,7 @@ _SYSTEM_FOLDERS = frozenset(
         "system volume information",
     )
 )
+_said = set()
 
 
 @dataclasses.dataclass
@@ -57,12 +59,17 @@ class PictureFiles:
         )
 
 
-def find_pictures(folder: pathlib.Path, without: tuple[str, ...] = ()) -> PictureFiles:
+def find_pictures(
+    folder: pathlib.Path,
+    without: tuple[str, ...] = (),
+    endings: tuple[str, ...] = ENDINGS,
+) -> PictureFiles:
     """Finds the pictures and labels in and below a folder.
 
     Args:
         folder: the folder.
         without: names of folders directly in it that are passed over.
+        endings: those of pictures, in lower case.
 
     Raises:
         ValueError: labels are no PNG file, or a picture has two.
@@ -79,13 +86,21 @@ def find_pictures(folder: pathlib.Path, without: tuple[str, ...] = ()) -> Pictur
             if not (place == folder and name in without)
             and _is_wanted(place / name, files.left_out, seen)
         ]
-        for name in names:
-            _sort_in(place / name, files)
+        for name in sorted(names):
+            _sort_in(place / name, files, endings)
     stems = {(path.parent, path.stem) for path in files.pictures}
     for key in files.labels.keys() - stems:
         files.left_out["labels without a picture"][files.labels[key].name] += 1
     files.pictures.sort()
     return files
+
+
+def say_left_out(folder: pathlib.Path, files: PictureFiles):
+    """Says on standard error what was left out; the same words only once."""
+    words = f"{str(folder)!r}: left out {files.summary()}."
+    if files.left_out and words not in _said:
+        _said.add(words)
+        print(words, file=sys.stderr, flush=True)
 
 
 def _fail(error):
@@ -105,10 +120,10 @@ def _is_wanted(folder, left_out, seen):
     return True
 
 
-def _sort_in(path, files):
+def _sort_in(path, files, endings):
     """Puts a file where it belongs: pictures, labels or what is left out."""
     ending = path.suffix.lower()
-    is_picture = ending in _PICTURES
+    is_picture = ending in endings
     if path.name.startswith("."):
         files.left_out["hidden files"][path.name] += 1
     elif not path.exists():
@@ -134,5 +149,6 @@ def _sort_in(path, files):
 
 def _some(names, most=3):
     """The commonest of some names; those that are not text are escaped."""
-    words = [ascii(name)[1:-1] for name, _ in names.most_common(most)]
+    first = sorted(names, key=lambda name: (-names[name], name))[:most]
+    words = [ascii(name)[1:-1] for name in first]
     return ", ".join(words + ["..."] * (len(names) > most))

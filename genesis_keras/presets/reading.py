@@ -3,6 +3,7 @@
 import json
 import pathlib
 
+from genesis_keras.archive_sizes import check_hdf5
 from genesis_keras.presets import layout
 from genesis_keras.presets.finding import bundled_names, find_preset
 
@@ -90,6 +91,7 @@ def _load_weights(model, path, settings):
     states = [v for v in model.variables if v.path.endswith(_SEED_STATE)]
     values = [state.numpy() for state in states]
     try:
+        check_hdf5(path)
         model.load_weights(path)
     except _DAMAGE as error:
         because = f" with {settings}" if settings else " or is damaged"

@@ -1,10 +1,12 @@
 """Finds and reads pictures."""
 
 import os
-import pathlib
 
 import numpy as np
 from PIL import Image, ImageOps
+
+from genesis_keras.data import picture_files
+from genesis_keras.storage import local_path
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 MAX_PIXELS = 100_000_000
@@ -16,20 +18,18 @@ def find_pictures(names):
 
     Args:
         names: Files, and folders whose pictures, and those in folders below, are
-            meant.
+            meant, by the rule for names of `data.picture_files`.
 
     Raises:
         ValueError: A name is neither, or a folder holds no pictures.
     """
     found = []
     for name in names:
-        path = pathlib.Path(name).expanduser()
+        path = local_path(name)
         if path.is_dir():
-            inside = sorted(
-                p
-                for p in path.rglob("*")
-                if p.suffix.lower() in ENDINGS and not p.name.startswith(".")
-            )
+            files = picture_files.find_pictures(path, endings=ENDINGS)
+            picture_files.say_left_out(path, files)
+            inside = files.pictures
             if not inside:
                 raise ValueError(
                     f"folder {str(name)!r} has no pictures ({', '.join(ENDINGS)})"

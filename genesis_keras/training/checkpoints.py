@@ -12,6 +12,7 @@ import zipfile
 
 import keras
 
+from genesis_keras.archive_sizes import check_keras
 from genesis_keras.models.base import SceneModel
 from genesis_keras.models.registry import MODELS, get_model, settings_of
 from genesis_keras.models.weights import check_finite_weights
@@ -180,6 +181,7 @@ def load_model(path):
     if not path.is_file():
         raise ValueError(f"there is no model file {str(path)!r}")
     try:
+        check_keras(path)
         with zipfile.ZipFile(path) as archive:
             if (bad := archive.testzip()) is not None:
                 raise zipfile.BadZipFile(f"bad checksum of {bad}")

@@ -244,7 +244,7 @@ def test_what_is_left_out_is_counted_aloud(folder, tmp_path_factory, capsys):
         f"'{folder}': left out 1 broken links (gone.png), 1 folders that links lead to "
         "twice (back), 2 hidden files (.DS_Store, ._p00.png), 4 hidden or system "
         "folders (.Trash-1000, .ipynb_checkpoints, @eaDir, ...), 1 labels without a "
-        "picture (p99.label.png), 2 other files (.txt, .gif)."
+        "picture (p99.label.png), 2 other files (.gif, .txt)."
     ]
 
 

@@ -191,7 +191,9 @@ def test_names_of_folders_differ():
 
 def test_pictures_of_folders(tmp_path):
     (tmp_path / "deep").mkdir()
-    for name in ("b.PNG", "deep/a.webp", ".hidden.png", "notes.txt"):
+    (tmp_path / "@eaDir").mkdir()
+    names = "b.PNG deep/a.webp b.LABEL.png .hidden.png notes.txt @eaDir/b.png"
+    for name in names.split():
         (tmp_path / name).touch()
     assert find_pictures([tmp_path, tmp_path / "b.PNG"]) == [
         tmp_path / "b.PNG",
