@@ -16,6 +16,7 @@ from genesis_keras import GECO
 from genesis_keras.arguments import boolean, choice, integer, number, quoted, seed
 from genesis_keras.models.registry import MODELS
 from genesis_keras.objectives.geco import GecoSettings
+from genesis_keras.objectives.mask_objective import MaskObjective
 
 REQUIRED = {"filters": 8, "units": 8, "dim": 8, "feature_dim": 8, "goal": 0.5}
 REQUIRED |= {"image_size": 32, "num_slots": 2}
@@ -51,15 +52,13 @@ def required(item):
     }
 
 
-CLASSES = [*layer_classes(), *MODELS.values(), GECO, GecoSettings]
-LATER = {"GenesisV2", "SemiConvolution", "ObjectPooling"}
-CLASSES = [item for item in CLASSES if item.__name__ not in LATER]
+CLASSES = [*layer_classes(), *MODELS.values(), GECO, GecoSettings, MaskObjective]
 CASES = [(item, name) for item in CLASSES for name in arguments_of(item)]
 
 
 def test_all_layers_are_found():
     assert {"UNet", "ConvBlock", "RandomSource"} <= {c.__name__ for c in CLASSES}
-    assert len(CASES) > 60
+    assert len(CASES) > 90
 
 
 @pytest.mark.parametrize(

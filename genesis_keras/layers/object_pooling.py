@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from genesis_keras.arguments import boolean, integer
 from genesis_keras.layers.blocks import (
     NORM_EPSILON,
     ConvBlock,
@@ -61,9 +62,9 @@ class ObjectPooling(keras.layers.Layer):
     ):
         # The masks stay float32 under mixed precision; children cast the features.
         super().__init__(autocast=False, **kwargs)
-        self.feature_dim = feature_dim
-        self.pooled_statistics = pooled_statistics
-        self.stop_mask_gradient = stop_mask_gradient
+        self.feature_dim = integer("feature_dim", feature_dim, least=1)
+        self.pooled_statistics = boolean("pooled_statistics", pooled_statistics)
+        self.stop_mask_gradient = boolean("stop_mask_gradient", stop_mask_gradient)
 
     def build(self, input_shape):
         width = 2 * self.feature_dim
@@ -106,6 +107,9 @@ class ObjectPooling(keras.layers.Layer):
         if self.pooled_statistics:
             pooled = tf.concat([pooled, mask_statistics(images, masks)], axis=-1)
         return posterior_statistics(self.posterior(self.hidden(pooled)))
+
+    def compute_output_shape(self, input_shape):
+        return ((input_shape[0], None, self.feature_dim),) * 2
 
     def get_config(self):
         return {

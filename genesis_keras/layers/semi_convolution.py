@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from genesis_keras.arguments import boolean, integer, number
 from genesis_keras.layers.appearance import appearance
 from genesis_keras.layers.blocks import conv, coordinates
 from genesis_keras.layers.edge_aware import edge_aware_smoothing
@@ -78,37 +79,27 @@ class SemiConvolution(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if embedding_dim < 2:
-            raise ValueError(f"embedding_dim must be at least 2; got {embedding_dim}")
-        if not gate_rate > 0:
-            raise ValueError(f"gate_rate must be positive; got {gate_rate}")
+        self.embedding_dim = integer("embedding_dim", embedding_dim, least=2)
+        self.use_coordinates = boolean("use_coordinates", use_coordinates)
+        self.gate_rate = number("gate_rate", gate_rate, above=0)
         scales = {
             "appearance_scale": appearance_scale,
             "coordinate_scale": coordinate_scale,
             "final_appearance_scale": final_appearance_scale,
             "final_coordinate_scale": final_coordinate_scale,
-            "fade_start": fade_start,
-            "fade_steps": fade_steps,
-            "region_passes": region_passes,
         }
         for name, value in scales.items():
-            if not value >= 0:
-                raise ValueError(f"{name} must not be negative; got {value}")
-            setattr(self, name, value)
-        if not region_edge_scale > 0:
-            raise ValueError(
-                f"region_edge_scale must be positive; got {region_edge_scale}"
-            )
-        self.region_edge_scale = region_edge_scale
+            setattr(self, name, number(name, value, least=0))
+        self.fade_start = integer("fade_start", fade_start, least=0)
+        self.fade_steps = integer("fade_steps", fade_steps, least=0)
+        self.region_passes = integer("region_passes", region_passes, least=0)
+        self.region_edge_scale = number("region_edge_scale", region_edge_scale, above=0)
         least = _COORDINATE_DIM + _APPEARANCE_DIM
         if appearance_scale and (embedding_dim < least or not use_coordinates):
             raise ValueError(
                 f"appearance_scale={appearance_scale} needs the semi-convolution and "
                 f"embedding_dim of at least {least}; got embedding_dim={embedding_dim}"
             )
-        self.embedding_dim = embedding_dim
-        self.gate_rate = gate_rate
-        self.use_coordinates = use_coordinates
 
     def build(self, input_shape):
         self.conv = conv(
@@ -185,6 +176,10 @@ class SemiConvolution(keras.layers.Layer):
             linear_ramp(self.fade_step, *ends, self.fade_start, self.fade_steps)
             for ends in zip(scales, final, strict=True)
         ]
+
+    def compute_output_shape(self, input_shape):
+        pixels = tuple(input_shape[:-1])
+        return (*pixels, self.embedding_dim), (*pixels, 2)
 
     def get_config(self):
         names = (

@@ -3,12 +3,13 @@
 import keras
 import tensorflow as tf
 
+from genesis_keras.arguments import boolean, choice, integer
 from genesis_keras.distributions.latents import sampled_kl
 from genesis_keras.distributions.pixel_mixture import mixture_mean, reconstruction_error
 from genesis_keras.layers.autoregressive_prior import AutoregressivePrior
 from genesis_keras.layers.blocks import NORM_GROUPS, ConvBlock, slots_of
 from genesis_keras.layers.broadcast_decoder import BroadcastDecoder
-from genesis_keras.layers.instance_colouring import InstanceColouring
+from genesis_keras.layers.instance_colouring import NORMALIZATIONS, InstanceColouring
 from genesis_keras.layers.object_pooling import ObjectPooling
 from genesis_keras.layers.random_source import ALGORITHM, seed_pair
 from genesis_keras.layers.semi_convolution import SemiConvolution
@@ -43,7 +44,7 @@ class GenesisV2(GenerativeModel):
     mixture. Features are computed once per image; all slots are decoded in one batch.
 
     Args:
-        image_size: Side of the images: 32, 64, 128 (a power of two).
+        image_size: Side of the images: 32, 64, 128 (a power of two, at least 16).
         num_slots: K in training; each call may take another.
         feature_dim: F, channels of the features and size of a latent; a multiple
             of 8, at most 64.
@@ -140,17 +141,36 @@ class GenesisV2(GenerativeModel):
             seed,
             **kwargs,
         )
-        if feature_dim % NORM_GROUPS or not 0 < feature_dim <= MAX_CHANNELS:
-            raise ValueError(
-                f"feature_dim must be a multiple of {NORM_GROUPS} up to "
-                f"{MAX_CHANNELS}; got {feature_dim}"
-            )
+        arguments |= {
+            "feature_dim": integer(
+                "feature_dim", feature_dim, NORM_GROUPS, MAX_CHANNELS, NORM_GROUPS
+            ),
+            "semi_convolution": boolean("semi_convolution", semi_convolution),
+            "autoregressive_prior": boolean(
+                "autoregressive_prior", autoregressive_prior
+            ),
+            "mask_normalization": choice(
+                "mask_normalization", mask_normalization, NORMALIZATIONS
+            ),
+        }
         for name in _SETTINGS:
             setattr(self, name, arguments[name])
         self.mask_objective = MaskObjective(**self._chosen(_MASK_TERMS))
         self._make_layers()
-        self.build((None, image_size, image_size, 3))
+        self._take_checked_values()
+        self.build((None, self.image_size, self.image_size, 3))
         self.initialize([self.pooling.posterior])
+
+    def _take_checked_values(self):
+        # Checked where they are used, and plain numbers of Python there.
+        for part, names in (
+            (self.mask_objective, _MASK_TERMS),
+            (self.embedding_head, ["embedding_dim", *_EMBEDDING]),
+            (self.pooling, _POOLING),
+            (self.instance_colouring, ["kernel", "hard_masks", "log_sigma_rate"]),
+        ):
+            for name in names:
+                setattr(self, name, getattr(part, name))
 
     def _chosen(self, names):
         return {name: getattr(self, name) for name in names}
@@ -231,7 +251,7 @@ class GenesisV2(GenerativeModel):
         )  # masks [B, K, H, W, 1]
         mean, scale = self.pooling(features, slots["masks"], images)  # [B, K, F]
         latents = mean + scale * self.draw_noise(noise, tf.shape(mean)[0], num_slots)
-        decoded = self.decode(latents, slots["num_slots"])
+        decoded = self._decode_slots(latents, slots["num_slots"])
         prior_mean, prior_scale = self._prior_statistics(latents)
         kl = sampled_kl(latents, mean, scale, prior_mean, prior_scale)  # [B, K]
         kl *= tf.sequence_mask(slots["num_slots"], kl.shape[1], kl.dtype)
@@ -274,7 +294,13 @@ class GenesisV2(GenerativeModel):
         Returns:
             Dict of `components [B, K, H, W, 3]`, `log_object_masks [B, K, H, W, 1]`
             and `reconstruction [B, H, W, 3]`.
+
+        Raises:
+            ValueError: The latents are not finite, or of another shape.
         """
+        return self._decode_slots(self.check_latents(latents), num_slots)
+
+    def _decode_slots(self, latents, num_slots):
         components, logits = self.decoder(latents)
         if num_slots is not None:
             in_use = tf.sequence_mask(num_slots, slots_of(logits))

@@ -4,6 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
+from genesis_keras.arguments import boolean, integer, number
 from genesis_keras.layers.schedules import linear_ramp
 from genesis_keras.objectives.mask_guidance import mask_guidance
 from genesis_keras.objectives.mask_responsibility import mask_responsibility
@@ -47,11 +48,15 @@ class MaskObjective:
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if not value >= 0:
-                raise ValueError(f"{field.name} must not be negative; got {value}")
-        if (steps := self.mask_guidance_steps) < 1:
-            raise ValueError(f"mask_guidance_steps must be at least 1; got {steps}")
+            name, value = field.name, getattr(self, field.name)
+            if isinstance(field.default, bool):
+                value = boolean(name, value)
+            elif isinstance(field.default, int):
+                least = 1 if name == "mask_guidance_steps" else 0
+                value = integer(name, value, least=least)
+            else:
+                value = number(name, value, least=0)
+            object.__setattr__(self, name, value)  # the class is frozen
 
     def consistency_weight(self, step):
         """Returns w_c at a step, a scalar tensor.

@@ -162,7 +162,7 @@ def test_fit_says_once_that_beta_stays(generative, monkeypatch):
     assert {"error", "elbo", "kl", "beta"} <= {m.name for m in generative.metrics}
 
 
-@pytest.mark.parametrize("model_class", [Genesis, Monet, SlotAttentionModel])
+@pytest.mark.parametrize("model_class", [Genesis, GenesisV2, Monet, SlotAttentionModel])
 def test_summary_shows_shapes(model_class):
     lines = []
     model = model_class(image_size=16, num_slots=2)
@@ -224,9 +224,9 @@ def test_export_writes_what_save_writes(model, monkeypatch):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_latents_that_are_not_finite_are_refused(model, value):
-    generative = Monet(16, 2, component_latent_dim=8, attention_filters=8)
-    for scene_model in (model, generative):
+def test_latents_that_are_not_finite_are_refused(model, generative, value):
+    monet = Monet(16, 2, component_latent_dim=8, attention_filters=8)
+    for scene_model in (model, monet, generative):
         latents = np.zeros([1, 2, 8], "float32")
         latents[0, 1, 3:5] = value
         with pytest.raises(ValueError, match="latents must be finite; got 2 values"):

@@ -198,5 +198,5 @@ def test_terms_follow_their_schedules(step, guidance, responsibility):
 
 @pytest.mark.parametrize("name", ["mask_responsibility", "mask_consistency_start"])
 def test_negative_mask_settings_are_named(name):
-    with pytest.raises(ValueError, match=f"{name} must not be negative; got -1"):
+    with pytest.raises(ValueError, match=f"{name} must be .*, at least .; got -1"):
         MaskObjective(**{name: -1})
