@@ -110,12 +110,12 @@ RECIPES = {
     ),
     "fast": Recipe(
         settings={
-            "steps": 4_000,
+            "steps": 3_000,
             "batch_size": 16,
             "feature_dim": 32,
             "learning_rate": 1e-3,
             "warmup_steps": 200,
-            "decay_steps": 3_800,
+            "decay_steps": 2_800,
             "posterior_scale_bias": -3.0,
             "log_sigma_rate": 0.1,
             "initialization": "glorot",
@@ -126,13 +126,14 @@ RECIPES = {
             "gate_rate": 0.01,
             "pooled_statistics": True,
             # Object masks follow attention masks; those learn from responsibilities
-            # alone, and not before the object masks are good.
+            # alone, late and slowly: begun at step 1,000 with log_sigma_rate 1 they
+            # followed the round object masks of that time (0.99 -> 0.90 ARI-FG).
             "stop_mask_gradient": True,
             "mask_guidance": 5.0,
             "mask_guidance_steps": 1_500,
             "mask_guidance_final": 3.0,
             "mask_responsibility": 0.3,
-            "mask_responsibility_start": 1_000,
+            "mask_responsibility_start": 2_000,
             "mask_responsibility_steps": 500,
             # So few steps are over before GECO has found a beta: start with a good
             # one and keep it. The goal is the paper's squared error at this sigma_x.
