@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from genesis_keras.training.callbacks import GECO
 
 __all__ = ["GECO", "Genesis", "GenesisV2", "Monet", "SlotAttentionModel", "segment"]
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if (_problem := surroundings.problem()) is not None:  # before Keras is imported
     raise ImportError(_problem)

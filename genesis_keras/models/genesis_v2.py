@@ -53,14 +53,26 @@ class GenesisV2(GenerativeModel):
         semi_convolution: Whether coordinates are added to the embeddings.
         autoregressive_prior: Whether the prior sees earlier slots (Eq. 2); False
             gives N(0, 1) for each.
-        mask_consistency, mask_consistency_weight, mask_consistency_start,
-        mask_guidance, mask_guidance_steps, mask_guidance_final,
-        mask_responsibility, mask_responsibility_start, mask_responsibility_steps:
-            Terms of the loss, see `objectives.mask_objective.MaskObjective`.
-        appearance_scale, coordinate_scale, final_appearance_scale,
-        final_coordinate_scale, fade_start, fade_steps, region_passes,
-        region_edge_scale, gate_rate: Of the embeddings, see `SemiConvolution`.
-        pooled_statistics, stop_mask_gradient: See `ObjectPooling`.
+        mask_consistency: See `MaskObjective`.
+        mask_consistency_weight: See `MaskObjective`.
+        mask_consistency_start: See `MaskObjective`.
+        mask_guidance: See `MaskObjective`.
+        mask_guidance_steps: See `MaskObjective`.
+        mask_guidance_final: See `MaskObjective`.
+        mask_responsibility: See `MaskObjective`.
+        mask_responsibility_start: See `MaskObjective`.
+        mask_responsibility_steps: See `MaskObjective`.
+        appearance_scale: See `SemiConvolution`.
+        coordinate_scale: See `SemiConvolution`.
+        final_appearance_scale: See `SemiConvolution`.
+        final_coordinate_scale: See `SemiConvolution`.
+        fade_start: See `SemiConvolution`.
+        fade_steps: See `SemiConvolution`.
+        region_passes: See `SemiConvolution`.
+        region_edge_scale: See `SemiConvolution`.
+        gate_rate: See `SemiConvolution`.
+        pooled_statistics: See `ObjectPooling`.
+        stop_mask_gradient: See `ObjectPooling`.
         hard_masks: Variant of the IC-SBP, see `InstanceColouring`.
         mask_normalization: Variant of the IC-SBP, see `InstanceColouring`.
         pixel_scale: sigma_x of the likelihood.
