@@ -20,6 +20,7 @@ class GecoSettings:
         momentum: alpha of the moving average E, in [0, 1).
         speedup: Factor on `step_size` while the goal is met (`C - E > 0`).
         initial_beta: beta before the first step.
+        min_beta: beta never falls below it.
 
     Raises:
         ValueError: A value is out of range.
@@ -30,13 +31,20 @@ class GecoSettings:
     momentum: float = 0.99
     speedup: float = 10.0
     initial_beta: float = 1.0
+    min_beta: float = BETA_MIN
 
     def __post_init__(self):
         number("GECO goal", self.goal)
         number("GECO step_size", self.step_size, above=0)
         number("GECO momentum", self.momentum, least=0, below=1)
         number("GECO speedup", self.speedup, above=0)
-        number("GECO initial_beta", self.initial_beta, least=BETA_MIN, most=BETA_MAX)
+        number("GECO min_beta", self.min_beta, above=0, most=BETA_MAX)
+        number(
+            "GECO initial_beta",
+            self.initial_beta,
+            least=self.min_beta,
+            most=BETA_MAX,
+        )
 
 
 def geco_update(beta, error_ema, is_first, error, settings):
@@ -61,7 +69,7 @@ def geco_update(beta, error_ema, is_first, error, settings):
     constraint = settings.goal - error_ema
     rate = settings.step_size * tf.where(constraint > 0, settings.speedup, 1.0)
     beta = beta * tf.exp(tf.cast(rate, constraint.dtype) * constraint)
-    return tf.clip_by_value(beta, BETA_MIN, BETA_MAX), error_ema
+    return tf.clip_by_value(beta, settings.min_beta, BETA_MAX), error_ema
 
 
 @keras.saving.register_keras_serializable("genesis_keras")

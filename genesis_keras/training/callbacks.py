@@ -6,7 +6,7 @@ import time
 import keras
 
 from genesis_keras.arguments import number
-from genesis_keras.objectives.geco import GecoSettings
+from genesis_keras.objectives.geco import BETA_MIN, GecoSettings
 from genesis_keras.training.progress import say
 
 MAX_LOSS = 1e8
@@ -29,6 +29,7 @@ class GECO(keras.callbacks.Callback):
         speedup: Factor on eta while the goal is met.
         initial_beta: beta before the first step.
         momentum: alpha of the moving average of the error.
+        min_beta: beta never falls below it.
 
     Raises:
         ValueError: An argument is out of range or of the wrong type; in `fit`, the
@@ -45,6 +46,7 @@ class GECO(keras.callbacks.Callback):
         speedup=10.0,
         initial_beta=1.0,
         momentum=0.99,
+        min_beta=BETA_MIN,
     ):
         super().__init__()
         self.goal = number("goal", goal)
@@ -52,6 +54,7 @@ class GECO(keras.callbacks.Callback):
         self.speedup = number("speedup", speedup, above=0)
         self.initial_beta = number("initial_beta", initial_beta, above=0)
         self.momentum = number("momentum", momentum, least=0, below=1)
+        self.min_beta = number("min_beta", min_beta, above=0)
 
     def set_model(self, model):
         super().set_model(model)
@@ -65,6 +68,7 @@ class GECO(keras.callbacks.Callback):
             momentum=self.momentum,
             speedup=self.speedup,
             initial_beta=self.initial_beta,
+            min_beta=self.min_beta,
         )
         if settings != model.geco.settings:
             model.geco.attach(settings)

@@ -179,6 +179,15 @@ class RunConfig:
     halving_steps: int = setting(
         0, "Steps in which the rate halves; 0: never.", least=0, most=_MAX_STEPS
     )
+    clip_norm: float = setting(
+        0.0, "Largest global norm of the gradients; 0: any.", least=0
+    )
+    ema_momentum: float = setting(
+        0.0,
+        "Of the moving average of the weights that is evaluated; 0: none.",
+        least=0,
+        most=0.999999,
+    )
     geco_goal: float = setting(
         0.5655, "C, nats per pixel and channel.", topic="GECO", of=_LIKELIHOOD
     )
@@ -190,6 +199,9 @@ class RunConfig:
     )
     geco_initial_beta: float = setting(
         1.0, "beta before the first step.", of=_LIKELIHOOD, above=0
+    )
+    geco_min_beta: float = setting(
+        1e-10, "beta never falls below it.", of=_LIKELIHOOD, above=0
     )
     data_dir: str = setting(
         "", "Folder of the data; TFDS's default if empty.", topic="Files"
@@ -226,6 +238,11 @@ class RunConfig:
     def __post_init__(self):
         for name, value in check_settings(dataclasses.asdict(self)).items():
             object.__setattr__(self, name, value)  # in its own type
+        if self.geco_initial_beta < self.geco_min_beta:
+            raise ValueError(
+                f"geco_initial_beta must be at least geco_min_beta="
+                f"{self.geco_min_beta}; got {self.geco_initial_beta}"
+            )
 
     def save(self, workdir):
         """Writes the settings to `workdir/config.json`."""

@@ -1,6 +1,9 @@
 """Adam as the paper uses it, with an optional warm-up and decay."""
 
+import contextlib
+
 import keras
+import tensorflow as tf
 
 _EPSILON = 1e-8  # the release's; Keras's default is 1e-7
 _FINAL_FRACTION = 0.02
@@ -59,7 +62,83 @@ class SkippingOptimizer(keras.optimizers.LossScaleOptimizer):
             super()._stateful_handle_non_finite_grads()
 
 
-def make_optimizer(learning_rate, warmup_steps=0, decay_steps=0, halving_steps=0):
+@keras.saving.register_keras_serializable("genesis_keras")
+class AidedAdam(keras.optimizers.Adam):
+    """Adam with clipping of the global norm and an average of the weights.
+
+    With g all gradients in one vector, g becomes `g * min(1, clip_norm / |g|)`. Keras's
+    `global_clipnorm` does the same on one replica; under several it clips each one's
+    part of the gradients, here it is their sum. The average of `use_ema` starts at the
+    initial weights, also where the first batches are skipped.
+
+    Args:
+        clip_norm: The largest norm; 0 for any.
+        **kwargs: Arguments of `keras.optimizers.Adam`.
+    """
+
+    def __init__(self, clip_norm=0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.clip_norm = clip_norm
+
+    def build(self, variables):
+        """Makes the optimiser's variables."""
+        super().build(variables)
+        if self.use_ema:
+            averages = self._model_variables_moving_average
+            for average, variable in zip(averages, variables, strict=True):
+                average.assign(variable)
+
+    def apply(self, grads, trainable_variables=None):
+        """Updates the weights by the clipped gradients."""
+        if self.clip_norm:
+            grads = self._clip(grads)
+        super().apply(grads, trainable_variables)
+
+    def _clip(self, grads):
+        known = [gradient for gradient in grads if gradient is not None]
+        context = tf.distribute.get_replica_context()
+        if context is not None and context.num_replicas_in_sync > 1:
+            known = context.all_reduce(tf.distribute.ReduceOp.SUM, known)
+        norm = tf.linalg.global_norm(known)
+        factor = self.clip_norm / tf.maximum(norm, self.clip_norm)
+        return [None if g is None else g * tf.cast(factor, g.dtype) for g in grads]
+
+    def get_config(self):
+        return {**super().get_config(), "clip_norm": self.clip_norm}
+
+
+@contextlib.contextmanager
+def averaged_weights(model):
+    """Gives a model the average of its weights for as long as the block lasts.
+
+    Does nothing where the optimiser keeps no average. Afterwards the weights have their
+    bits again; `keras.callbacks.SwapEMAWeights` swaps by additions, which round.
+
+    Args:
+        model: A compiled model.
+    """
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    if not (getattr(optimizer, "use_ema", False) and optimizer.built):
+        yield
+        return
+    weights = model.trainable_variables
+    before = [weight.numpy() for weight in weights]
+    optimizer.finalize_variable_values(weights)
+    try:
+        yield
+    finally:
+        for weight, value in zip(weights, before, strict=True):
+            weight.assign(value)
+
+
+def make_optimizer(
+    learning_rate,
+    warmup_steps=0,
+    decay_steps=0,
+    halving_steps=0,
+    clip_norm=0.0,
+    ema_momentum=0.0,
+):
     """Returns Adam with epsilon 1e-8.
 
     The schedule depends on the step alone, never on the length of the run, so that
@@ -72,6 +151,9 @@ def make_optimizer(learning_rate, warmup_steps=0, decay_steps=0, halving_steps=0
             rate; 0 keeps it constant.
         halving_steps: Steps in which the rate halves, continuously and from step 0
             on, in place of `decay_steps`; 0 for never.
+        clip_norm: Largest global norm of the gradients; 0 for any.
+        ema_momentum: Momentum of the exponential moving average of the weights, which
+            `fit` leaves in the model at its end; 0 for none.
 
     Returns:
         A `keras.optimizers.Adam`.
@@ -99,4 +181,9 @@ def make_optimizer(learning_rate, warmup_steps=0, decay_steps=0, halving_steps=0
         schedule = keras.optimizers.schedules.PolynomialDecay(
             0.0, warmup_steps, end_learning_rate=learning_rate
         )
-    return keras.optimizers.Adam(schedule, epsilon=_EPSILON)
+    options = {"learning_rate": schedule, "epsilon": _EPSILON}
+    if ema_momentum:
+        options |= {"use_ema": True, "ema_momentum": ema_momentum}
+    if clip_norm or ema_momentum:
+        return AidedAdam(clip_norm, **options)
+    return keras.optimizers.Adam(**options)

@@ -32,7 +32,11 @@ from genesis_keras.training.distribution import (
     make_strategy,
 )
 from genesis_keras.training.locking import exclusive
-from genesis_keras.training.optimizers import SkippingOptimizer, make_optimizer
+from genesis_keras.training.optimizers import (
+    SkippingOptimizer,
+    averaged_weights,
+    make_optimizer,
+)
 from genesis_keras.training.preemption import Preemption
 from genesis_keras.training.progress import Progress, say
 from genesis_keras.training.rendezvous import WorkerLostError
@@ -98,7 +102,8 @@ def train(config, workdir, resume=False, validate=None):
                 _fit(model, config, workdir, strategy, store, step, validate)
         if chief:
             record = run_record(model, max(step, config.steps), config)
-            save_model(model, workdir / MODEL_FILE, record)
+            with averaged_weights(model):
+                save_model(model, workdir / MODEL_FILE, record)
     return model
 
 
@@ -162,6 +167,8 @@ def build_model(config):
         config.warmup_steps,
         config.decay_steps,
         config.halving_steps,
+        config.clip_norm,
+        config.ema_momentum,
     )
     scale = _FLOAT16_SCALE if config.precision == "mixed_float16" else 1.0
     if config.on_nan == "skip":
@@ -188,6 +195,7 @@ def _claim(workdir, config, resume):
 
 
 def _fit(model, config, workdir, strategy, store, step, validate):
+    validate = validate and _on_average(validate)
     dataset = load(
         config.dataset,
         "train",
@@ -241,6 +249,16 @@ def _first_line(config):
     )
 
 
+def _on_average(validate):
+    """Returns the function that scores a model with the average of its weights."""
+
+    def score(model):
+        with averaged_weights(model):
+            return validate(model)
+
+    return score
+
+
 def _showing(model, config, workdir, writer, shown, validate, step):
     """What the chief shows every so many steps: pairs of interval and function."""
     examples = load(
@@ -279,4 +297,5 @@ def _geco(config):
         config.geco_step_size,
         config.geco_speedup,
         config.geco_initial_beta,
+        min_beta=config.geco_min_beta,
     )

@@ -6,6 +6,7 @@ import inspect
 import numpy as np
 import tensorflow as tf
 
+from genesis_keras.training.optimizers import averaged_weights
 from genesis_keras.training.progress import say
 from genesis_keras.visualization import image_grid, save_png, segmentation_panel
 
@@ -123,14 +124,16 @@ class Pictures:
         """Writes `panel_STEP.png` and `samples_STEP.png`, and both to TensorBoard."""
         images, labels = self.batch["image"], self.batch.get("segmentation")
         draws = self.model.fixed_draws(images.shape[0], seed=0)
-        outputs = self.model(images, **draws)
+        with averaged_weights(self.model):
+            outputs = self.model(images, **draws)
+            samples = self._samples() if self.model.is_generative else None
         outputs = {name: value.numpy() for name, value in outputs.items()}
         panel = segmentation_panel(
             images.numpy(), outputs, None if labels is None else labels.numpy()
         )
         pictures = {"panel": panel}
-        if self.model.is_generative:
-            pictures["samples"] = image_grid(self._samples(), columns=8)
+        if samples is not None:
+            pictures["samples"] = image_grid(samples, columns=8)
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.writer.as_default(step=step):
             for name, picture in pictures.items():
