@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from genesis_keras.objectives.geco import GecoSettings, geco_update
+from genesis_keras.training import run
 from genesis_keras.training.config import resolve
 from genesis_keras.training.optimizers import (
     AidedAdam,
@@ -136,3 +137,29 @@ def test_saved_and_loaded_it_goes_on_bit_for_bit(tmp_path):
     with averaged_weights(model), averaged_weights(twin):
         for first, second in zip(model.weights, twin.weights, strict=True):
             np.testing.assert_array_equal(first, second)
+
+
+def test_a_run_leaves_and_scores_the_average(tmp_path, monkeypatch):
+    model = make_model(make_optimizer(0.1, ema_momentum=0.5))
+    seen = []
+
+    def fit(model, config, workdir, strategy, store, step, validate):
+        for _ in range(config.steps):
+            values = [keras.ops.convert_to_tensor(g) for g in gradients(1.0)]
+            model.optimizer.apply(values, model.trainable_variables)
+        run._on_average(validate)(model)
+
+    monkeypatch.setattr(run, "build_model", lambda config: model)
+    monkeypatch.setattr(run, "_fit", fit)
+    run.train(
+        resolve({"steps": 3}), tmp_path, validate=lambda m: seen.append(m.get_weights())
+    )
+    saved = keras.models.load_model(tmp_path / "model.keras")
+    averages = saved.optimizer._model_variables_moving_average
+    last = model.get_weights()
+    for weight, average, scored, raw in zip(
+        saved.get_weights(), averages, seen[0], last, strict=True
+    ):
+        np.testing.assert_array_equal(weight, average)
+        np.testing.assert_array_equal(weight, scored)
+        assert np.all(weight != raw)

@@ -48,26 +48,14 @@ def assert_equal_weights(first, second):
 
 @pytest.mark.slow
 def test_resumed_run_equals_an_uninterrupted_one(data_dir, tmp_path, capsys):
-    aids = {"clip_norm": 1.0, "ema_momentum": 0.9}  # more state to save
-    whole = train(tiny_config(data_dir, **aids), tmp_path / "whole")
-    half = tiny_config(data_dir, steps=3, **aids)
+    whole = train(tiny_config(data_dir), tmp_path / "whole")
+    half = tiny_config(data_dir, steps=3)
     train(half, tmp_path / "parts")
     resumed = train(dataclasses.replace(half, steps=6), tmp_path / "parts", resume=True)
     assert "step 3" in capsys.readouterr().out
     assert int(resumed.optimizer.iterations) == 6
     assert int(resumed.geco.num_updates) == 6
     assert_equal_weights(whole, resumed)
-    # What is evaluated has the average of the weights, the checkpoint their last.
-    finished = load_model(tmp_path / "parts" / "model.keras")
-    averages = finished.optimizer._model_variables_moving_average
-    last = load_model(CheckpointStore(tmp_path / "parts" / "checkpoints").path(6))
-    moved = 0
-    for average, weight, other in zip(
-        averages, finished.trainable_weights, last.trainable_weights, strict=True
-    ):
-        np.testing.assert_array_equal(average, weight)
-        moved += not np.array_equal(weight, other)
-    assert moved > 10
 
 
 @pytest.mark.slow
