@@ -6,33 +6,22 @@ import tensorflow as tf
 from genesis_keras.arguments import boolean, choice, integer
 from genesis_keras.distributions.latents import sampled_kl
 from genesis_keras.distributions.pixel_mixture import mixture_mean, reconstruction_error
-from genesis_keras.layers.autoregressive_prior import AutoregressivePrior
-from genesis_keras.layers.blocks import NORM_GROUPS, ConvBlock, slots_of
-from genesis_keras.layers.broadcast_decoder import BroadcastDecoder
-from genesis_keras.layers.instance_colouring import NORMALIZATIONS, InstanceColouring
-from genesis_keras.layers.object_pooling import ObjectPooling
+from genesis_keras.layers.blocks import NORM_GROUPS, slots_of
+from genesis_keras.layers.instance_colouring import NORMALIZATIONS
 from genesis_keras.layers.random_source import ALGORITHM, seed_pair
-from genesis_keras.layers.semi_convolution import SemiConvolution
 from genesis_keras.layers.stick_breaking import LOG_ZERO
-from genesis_keras.layers.unet import UNet
 from genesis_keras.models.generative import GenerativeModel
+from genesis_keras.models.genesis_v2_layers import (
+    MASK_TERMS,
+    MAX_CHANNELS,
+    SETTINGS,
+    build_layers,
+    make_layers,
+)
 from genesis_keras.models.outputs import check_outputs
 from genesis_keras.objectives.elbo import elbo
 from genesis_keras.objectives.mask_consistency import mask_consistency
 from genesis_keras.objectives.mask_objective import MaskObjective
-
-MAX_CHANNELS = 64  # widest convolutions, whatever the feature_dim
-# Arguments of the constructor by what they are for; the base class keeps the others.
-_MASK_TERMS = tuple(MaskObjective.__dataclass_fields__)
-_EMBEDDING = (
-    "appearance_scale coordinate_scale final_appearance_scale final_coordinate_scale "
-    "fade_start fade_steps region_passes region_edge_scale gate_rate"
-).split()
-_POOLING = ("pooled_statistics", "stop_mask_gradient")
-_SETTINGS = (
-    "feature_dim embedding_dim kernel semi_convolution autoregressive_prior "
-    "hard_masks mask_normalization log_sigma_rate"
-).split() + [*_EMBEDDING, *_POOLING, *_MASK_TERMS]
 
 
 @keras.saving.register_keras_serializable("genesis_keras")
@@ -165,78 +154,20 @@ class GenesisV2(GenerativeModel):
                 "mask_normalization", mask_normalization, NORMALIZATIONS
             ),
         }
-        for name in _SETTINGS:
+        for name in SETTINGS:
             setattr(self, name, arguments[name])
-        self.mask_objective = MaskObjective(**self._chosen(_MASK_TERMS))
-        self._make_layers()
-        self._take_checked_values()
+        self.mask_objective = MaskObjective(**self._chosen(MASK_TERMS))
+        make_layers(self)
         self.build((None, self.image_size, self.image_size, 3))
         self.initialize([self.pooling.posterior])
-
-    def _take_checked_values(self):
-        # Checked where they are used, and plain numbers of Python there.
-        for part, names in (
-            (self.mask_objective, _MASK_TERMS),
-            (self.embedding_head, ["embedding_dim", *_EMBEDDING]),
-            (self.pooling, _POOLING),
-            (self.instance_colouring, ["kernel", "hard_masks", "log_sigma_rate"]),
-        ):
-            for name in names:
-                setattr(self, name, getattr(part, name))
 
     def _chosen(self, names):
         return {name: getattr(self, name) for name in names}
 
-    def _make_layers(self):
-        policy = self.dtype_policy
-        self.backbone = UNet(self.feature_dim, dtype=policy, name="backbone")
-        self.segmentation_head = ConvBlock(
-            self.feature_dim, dtype=policy, name="segmentation_head"
-        )
-        self.embedding_head = SemiConvolution(
-            self.embedding_dim,
-            use_coordinates=self.semi_convolution,
-            **self._chosen(_EMBEDDING),
-            dtype=policy,
-            name="embedding_head",
-        )
-        self.instance_colouring = InstanceColouring(
-            self.num_slots,
-            kernel=self.kernel,
-            hard_masks=self.hard_masks,
-            normalization=self.mask_normalization,
-            log_sigma_rate=self.log_sigma_rate,
-            seed=self.seed,
-            dtype="float32",
-            name="instance_colouring",
-        )
-        self.pooling = ObjectPooling(
-            self.feature_dim,
-            **self._chosen(_POOLING),
-            dtype=policy,
-            name="pooling",
-        )
-        self.decoder = BroadcastDecoder(
-            self.image_size, (self.feature_dim,) * 4, dtype=policy, name="decoder"
-        )
-        if self.autoregressive_prior:
-            self.prior = AutoregressivePrior(
-                4 * self.feature_dim, dtype="float32", name="prior"
-            )
-
     def build(self, input_shape):
-        if self.built:
-            return
-        map_shape = (*input_shape[:-1], self.feature_dim)
-        self.backbone.build(input_shape)
-        self.segmentation_head.build(map_shape)
-        self.embedding_head.build(map_shape)
-        self.instance_colouring.build((*input_shape[:-1], self.embedding_dim))
-        self.pooling.build(map_shape)
-        self.decoder.build((None, self.num_slots, self.feature_dim))
-        if self.autoregressive_prior:
-            self.prior.build((None, self.num_slots, self.feature_dim))
-        self.built = True
+        if not self.built:
+            build_layers(self, input_shape)
+            self.built = True
 
     def call(
         self,
@@ -390,5 +321,5 @@ class GenesisV2(GenerativeModel):
     def get_config(self):
         return {
             **super().get_config(),
-            **self._chosen(_SETTINGS),
+            **self._chosen(SETTINGS),
         }

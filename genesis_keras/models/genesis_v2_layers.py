@@ -1,0 +1,97 @@
+"""The layers of GENESIS-V2, and which of its settings goes to which."""
+
+from genesis_keras.layers.autoregressive_prior import AutoregressivePrior
+from genesis_keras.layers.blocks import ConvBlock
+from genesis_keras.layers.broadcast_decoder import BroadcastDecoder
+from genesis_keras.layers.instance_colouring import InstanceColouring
+from genesis_keras.layers.object_pooling import ObjectPooling
+from genesis_keras.layers.semi_convolution import SemiConvolution
+from genesis_keras.layers.unet import UNet
+from genesis_keras.objectives.mask_objective import MaskObjective
+
+MAX_CHANNELS = 64  # widest convolutions, whatever the feature_dim
+# Arguments of the constructor by what they are for; the base class keeps the others.
+MASK_TERMS = tuple(MaskObjective.__dataclass_fields__)
+_EMBEDDING = (
+    "appearance_scale coordinate_scale final_appearance_scale final_coordinate_scale "
+    "fade_start fade_steps region_passes region_edge_scale gate_rate"
+).split()
+_POOLING = ("pooled_statistics", "stop_mask_gradient")
+SETTINGS = (
+    "feature_dim embedding_dim kernel semi_convolution autoregressive_prior "
+    "hard_masks mask_normalization log_sigma_rate"
+).split() + [*_EMBEDDING, *_POOLING, *MASK_TERMS]
+
+
+def make_layers(model):
+    """Makes the layers of a `GenesisV2` and takes over the settings they checked.
+
+    Args:
+        model: The model, with its settings as attributes.
+    """
+    policy = model.dtype_policy
+    model.backbone = UNet(model.feature_dim, dtype=policy, name="backbone")
+    model.segmentation_head = ConvBlock(
+        model.feature_dim, dtype=policy, name="segmentation_head"
+    )
+    model.embedding_head = SemiConvolution(
+        model.embedding_dim,
+        use_coordinates=model.semi_convolution,
+        **{name: getattr(model, name) for name in _EMBEDDING},
+        dtype=policy,
+        name="embedding_head",
+    )
+    model.instance_colouring = InstanceColouring(
+        model.num_slots,
+        kernel=model.kernel,
+        hard_masks=model.hard_masks,
+        normalization=model.mask_normalization,
+        log_sigma_rate=model.log_sigma_rate,
+        seed=model.seed,
+        dtype="float32",
+        name="instance_colouring",
+    )
+    model.pooling = ObjectPooling(
+        model.feature_dim,
+        **{name: getattr(model, name) for name in _POOLING},
+        dtype=policy,
+        name="pooling",
+    )
+    model.decoder = BroadcastDecoder(
+        model.image_size, (model.feature_dim,) * 4, dtype=policy, name="decoder"
+    )
+    if model.autoregressive_prior:
+        model.prior = AutoregressivePrior(
+            4 * model.feature_dim, dtype="float32", name="prior"
+        )
+    _take_checked_values(model)
+
+
+def _take_checked_values(model):
+    # Checked where they are used, and plain numbers of Python there.
+    for part, names in (
+        (model.mask_objective, MASK_TERMS),
+        (model.embedding_head, ["embedding_dim", *_EMBEDDING]),
+        (model.pooling, _POOLING),
+        (model.instance_colouring, ["kernel", "hard_masks", "log_sigma_rate"]),
+    ):
+        for name in names:
+            setattr(model, name, getattr(part, name))
+
+
+def build_layers(model, input_shape):
+    """Builds the layers that `make_layers` made.
+
+    Args:
+        model: The model.
+        input_shape: Shape of the images, `(None, H, W, 3)`.
+    """
+    map_shape = (*input_shape[:-1], model.feature_dim)
+    model.backbone.build(input_shape)
+    model.segmentation_head.build(map_shape)
+    model.embedding_head.build(map_shape)
+    model.instance_colouring.build((*input_shape[:-1], model.embedding_dim))
+    model.pooling.build(map_shape)
+    model.decoder.build((None, model.num_slots, model.feature_dim))
+    if model.autoregressive_prior:
+        model.prior.build((None, model.num_slots, model.feature_dim))
