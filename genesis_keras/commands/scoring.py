@@ -7,6 +7,7 @@ import sys
 
 from genesis_keras.commands.boundary import command_name
 from genesis_keras.evaluation.document import REPORT_FILE, write_report
+from genesis_keras.evaluation.environment import environment
 from genesis_keras.evaluation.fid_weights import load_fid_network
 from genesis_keras.evaluation.groups import Run, group_runs
 from genesis_keras.evaluation.images import ScoredImages
@@ -53,7 +54,8 @@ def score(options, protocol, fid):
         raise ValueError(f"--fid: {type(model).__name__} draws no samples to score")
     results = measure(model, images, protocol, fid, images.dataset)
     print(scores_text(results))
-    write_json(folder / "metrics.json", {"options": vars(options), **results})
+    found = {"options": vars(options), "environment": environment(), **results}
+    write_json(folder / "metrics.json", found)
     split, num_slots = protocol.parse(protocol.splits[0])
     batch = images.first(split, min(_NUM_PICTURES, protocol.num_images))
     figures = run_figures(model, batch, protocol, num_slots, _pictured(options))

@@ -1,15 +1,10 @@
 """The report over several runs: one Markdown and one JSON file, and the figures."""
 
-import datetime
 import math
-import os
 import pathlib
-import platform
-
-import keras
-import tensorflow as tf
 
 from genesis_keras.evaluation import paper, tables
+from genesis_keras.evaluation.environment import environment
 from genesis_keras.evaluation.groups import group_runs
 from genesis_keras.evaluation.scores_table import scores_table
 from genesis_keras.storage import replacing, write_json
@@ -54,31 +49,6 @@ def write_report(folder, runs, protocol, figures, command, pdf=False):
     with replacing(folder / REPORT_FILE) as partial:
         partial.write_text("\n".join(sections))
     write_json(folder / JSON_FILE, _as_json(runs, groups, protocol, place, command))
-
-
-def environment():
-    """Returns where this runs: machine and versions, as a dict of text."""
-    return {
-        "date": datetime.date.today().isoformat(),
-        "machine": _processor(),
-        "cores": str(len(os.sched_getaffinity(0))),
-        "accelerators": ", ".join(
-            tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
-            for gpu in tf.config.list_physical_devices("GPU")
-        ),
-        "python": platform.python_version(),
-        "tensorflow": tf.__version__,
-        "keras": keras.__version__,
-    }
-
-
-def _processor():
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-        names = [line.split(":")[1] for line in lines if line.startswith("model name")]
-        return names[0].strip()
-    except (OSError, IndexError):
-        return platform.processor() or platform.machine()
 
 
 def _introduction(groups, protocol, place, command):

@@ -2,11 +2,15 @@
 
 import json
 import math
+import pathlib
+import subprocess
 
 import numpy as np
 import pytest
 
+import genesis_keras
 from genesis_keras.evaluation.document import write_report
+from genesis_keras.evaluation.environment import environment
 from genesis_keras.evaluation.groups import Run, group_runs, spread, text
 from genesis_keras.evaluation.protocol import Protocol
 from genesis_keras.evaluation.scores_table import scores_table
@@ -196,6 +200,17 @@ def test_report_is_written_with_all_its_files(runs, tmp_path):
     content = json.loads((out / "report.json").read_text(), parse_constant=refuse)
     assert content["groups"][-1]["scores"]["fixed"]["kl"]["mean"] is None
     assert content["runs"][-1]["error"] == "damaged"
+
+
+def test_environment_names_versions_and_the_commit():
+    found = environment()
+    assert found["genesis_keras"] == genesis_keras.__version__
+    assert all(isinstance(value, str) for value in found.values())
+    root = pathlib.Path(__file__).parents[2]
+    if (root / ".git").exists():
+        head = ["git", "-C", str(root), "rev-parse", "HEAD"]
+        commit = subprocess.run(head, capture_output=True, text=True, check=True).stdout
+        assert found["commit"].rstrip("+") == commit.strip()
 
 
 def test_a_report_of_nothing_is_an_error(runs, tmp_path):
