@@ -1,7 +1,8 @@
-"""Prints the table of the bundled presets: `python -m genesis_keras.presets`."""
+"""Door to the command: `python -m genesis_keras.presets` lists the presets."""
 
-from genesis_keras.presets.card import presets_table
-from genesis_keras.presets.reading import bundled_presets
+import sys
+
+from genesis_keras.commands.presets import main
 
 if __name__ == "__main__":
-    print(presets_table(bundled_presets()))
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""`python -m genesis_keras.presets`: lists presets, or makes one of a run."""
+
+import argparse
+
+from genesis_keras.commands.boundary import run_command, start_tensorflow
+from genesis_keras.commands.parser import CommandParser
+from genesis_keras.presets.card import presets_table
+from genesis_keras.presets.layout import BUNDLED
+from genesis_keras.presets.reading import bundled_presets
+from genesis_keras.presets.writing import DTYPES
+
+
+def main(arguments=None):
+    """Runs the command; returns its exit status.
+
+    Args:
+        arguments: Words of the command line, by default those of the program.
+    """
+    return run_command(_parser(), _presets, arguments)
+
+
+def _parser():
+    parser = CommandParser(
+        "python -m genesis_keras.presets",
+        "Prints the table of the bundled presets. With --workdir it makes a preset of "
+        "a run instead, and measures its scores.",
+    )
+    parser.topic("A preset of a run")
+    parser.flag("workdir", meaning="Folder of the run.")
+    parser.flag("name", meaning="Name of the preset.")
+    parser.flag(
+        "out",
+        meaning="Folder that receives the preset, a folder of that name.",
+        shown="that of the bundled presets",
+    )
+    parser.flag(
+        "weights_dtype", "float16", "How weights are stored", choices=tuple(DTYPES)
+    )
+    parser.topic("Scores")
+    parser.flag(
+        "split",
+        meaning="Splits, by commas, each NAME or NAME:K; by default all.",
+        kind=_parse_splits,
+    )
+    parser.flag("num_images", 320, "Images to score, of each split.", least=1)
+    parser.topic("What the run does not know")
+    parser.flag("minutes", meaning="Minutes of training.", kind=float, least=0)
+    parser.flag("hardware", meaning="What it was trained on: '1 core of ...'.")
+    parser.flag("commit", meaning="Commit of the code that trained it.")
+    parser.flag("description", meaning="First sentence of the model card.")
+    return parser
+
+
+def _presets(options):
+    if not options.workdir:
+        if options.name or options.out:
+            raise ValueError("--name and --out need --workdir")
+        print(presets_table(bundled_presets()))
+        return
+    if not options.name:
+        raise ValueError("--workdir needs --name, the name of the preset")
+    start_tensorflow()
+    from genesis_keras.commands.bundling import preset_of_run
+
+    known = "minutes hardware commit description".split()
+    folder, metadata = preset_of_run(
+        options.workdir,
+        options.name,
+        options.out or BUNDLED,
+        weights_dtype=options.weights_dtype,
+        splits=options.split,
+        num_images=options.num_images,
+        facts={name: getattr(options, name) for name in known},
+    )
+    print(f"{presets_table({options.name: metadata})}\n\npreset in {folder}")
+
+
+def _parse_splits(text):
+    splits = text.split(",")
+    if not all(splits) or len(set(splits)) < len(splits):
+        raise argparse.ArgumentTypeError(f"must name different splits; got {text!r}")
+    return splits

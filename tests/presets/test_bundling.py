@@ -1,0 +1,139 @@
+"""A run as a preset, with scores of what is stored."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from genesis_keras.commands import bundling
+from genesis_keras.commands.bundling import command_of, preset_of_run
+from genesis_keras.commands.presets import main
+from genesis_keras.data.pipeline import load
+from genesis_keras.models.base import SceneModel
+from genesis_keras.presets import layout
+from genesis_keras.training.checkpoints import save_model
+from genesis_keras.training.config import resolve
+from genesis_keras.training.run import build_model
+from genesis_keras.training.saved_files import MODEL_FILE
+
+NAME = "object_masks/ari_fg"
+
+
+@pytest.fixture
+def finished(tmp_path, data_dir):
+    """Folder of a run of Slot Attention, the quickest to score, but not trained."""
+    workdir = tmp_path / "run"
+    config = resolve(
+        {
+            "model": "slot_attention",
+            "dataset": "sprites/easy",
+            "image_size": 32,
+            "filters": 8,
+            "num_iterations": 1,
+            "precision": "mixed_bfloat16",
+            "data_dir": str(data_dir),
+        }
+    )
+    workdir.mkdir()
+    config.save(workdir)
+    save_model(build_model(config), workdir / MODEL_FILE)
+    return workdir
+
+
+@pytest.fixture
+def scored(monkeypatch):
+    """Replaces the scoring; returns the scored models and the scores to give them."""
+    models, values = [], [0.5, 0.501]
+
+    def measure(model, images, protocol):
+        models.append(model)
+        scores = {NAME: values[len(models) - 1], "num_images": protocol.num_images}
+        modes = {"fixed": scores}
+        others = {split: modes for split in protocol.splits[1:]}
+        return {"results": modes, "other_splits": others}
+
+    monkeypatch.setattr(bundling, "measure", measure)
+    return models, values
+
+
+def test_a_run_becomes_a_preset(tmp_path, finished, data_dir, scored, capsys):
+    words = [f"--workdir={finished}", "--name=small", f"--out={tmp_path}"]
+    words += ["--split=test,more_objects:6", "--num_images=8", "--minutes=1.5"]
+    assert main(words) == 0
+    assert "| `small` | `SlotAttentionModel` | `sprites/easy` |" in (
+        capsys.readouterr().out
+    )
+    folder = tmp_path / "small"
+    text = (folder / layout.METADATA_FILE).read_text()
+    metadata = json.loads(text)
+    assert (metadata["minutes"], metadata["commit"]) == (1.5, None)
+    assert "--filters=8" in metadata["command"]
+    assert metadata["steps"] == metadata["settings"]["steps"]
+    assert str(data_dir) not in text
+    assert metadata["weights_dtype"] == "float16"
+    score = {"fixed": {NAME: 0.5, "num_images": 8}}
+    assert metadata["scores"] == {"test": score, "more_objects:6": score}
+
+    # What was scored is what is read back, and computes in float32.
+    model = SceneModel.from_preset(folder)
+    assert model.dtype_policy.name == "float32"
+    for value, expected in zip(scored[0][0].weights, model.weights, strict=True):
+        np.testing.assert_array_equal(value.numpy(), expected.numpy())
+
+    examples = layout.example_paths(folder)
+    assert len(examples) == 8
+    images = load(
+        "sprites/easy",
+        "test",
+        batch_size=8,
+        image_size=32,
+        num_examples=8,
+        data_dir=data_dir,
+    )
+    with Image.open(examples[0]) as example:
+        first = next(iter(images))["image"][0].numpy()
+        np.testing.assert_allclose(np.array(example) / 255.0, first, atol=1e-6)
+
+
+def test_presets_that_are_refused(tmp_path, finished, scored):
+    models, values = scored
+    values[1] = 0.503
+    with pytest.raises(ValueError, match="0.5000 as stored instead of 0.5030: use"):
+        preset_of_run(finished, "inexact", tmp_path, splits=["test"])
+    with pytest.raises(ValueError, match="bytes, more than 1,000: use"):
+        preset_of_run(finished, "large", tmp_path, max_bytes=1000)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.mark.slow
+def test_the_scores_are_those_of_an_evaluation(tmp_path, finished, monkeypatch):
+    monkeypatch.setattr(bundling, "_check_loss", lambda *arguments: None)
+    _, metadata = preset_of_run(
+        finished, "small", tmp_path, splits=["test"], num_images=8
+    )
+    scores = metadata["scores"]["test"]["fixed"]
+    assert scores["num_images"] == 8
+    assert -1 <= scores["object_masks/ari_fg"] <= 1
+    assert 0 <= scores["masks/msc_fg"] <= 1
+
+
+def test_the_command_of_a_run():
+    assert command_of(resolve({"recipe": "fast"})) == "python train.py"
+    chosen = {"steps": 300, "model": "monet", "dataset": "sprites/easy"}
+    assert command_of(resolve({**chosen, "data_dir": "somewhere"})) == (
+        "python train.py --model=monet --dataset=sprites/easy --steps=300"
+    )
+    paper = command_of(resolve({"recipe": "paper", "learning_rate": 0.5}))
+    assert paper == "python train.py --recipe=paper --learning_rate=0.5"
+
+
+def test_the_table_without_a_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(layout, "BUNDLED", tmp_path)
+    assert SceneModel.presets == {}
+    assert main([]) == 0
+    assert capsys.readouterr().out.startswith("| preset | class |")
+    assert main(["--name=x"]) == 1
+    assert "--name and --out need --workdir" in capsys.readouterr().err
+    assert main(["--workdir=x"]) == 1
+    assert "--workdir needs --name" in capsys.readouterr().err
