@@ -17,7 +17,13 @@ from genesis_keras.training.config import resolve
 from genesis_keras.training.run import MODEL_FILE, build_model
 
 ROOT = pathlib.Path(__file__).parents[1]
-TINY = ["--feature_dim=8", "--batch_size=4", "--steps=3", "--checkpoint_every=2"]
+TINY = [
+    "--dataset=sprites/easy",
+    "--feature_dim=8",
+    "--batch_size=4",
+    "--steps=3",
+    "--checkpoint_every=2",
+]
 
 
 def run(script, *arguments):
@@ -36,7 +42,9 @@ def run(script, *arguments):
 def finished(tmp_path, data_dir):
     """Folder of a run as train.py leaves it, but for the training."""
     workdir = tmp_path / "run"
-    config = resolve({"feature_dim": 8, "data_dir": str(data_dir)})
+    config = resolve(
+        {"dataset": "sprites/easy", "feature_dim": 8, "data_dir": str(data_dir)}
+    )
     workdir.mkdir()
     config.save(workdir)
     save_model(build_model(config), workdir / MODEL_FILE)

@@ -21,6 +21,7 @@ from genesis_keras.training.run import MODEL_FILE, train
 
 NUM_STEPS = 1_000  # 20 kills let about half of them pass
 SETTINGS = {
+    "dataset": "sprites/easy",
     "feature_dim": 8,
     "num_slots": 2,
     "batch_size": 2,

@@ -22,6 +22,7 @@ from genesis_keras.training.run import build_model
 
 WINDOW = 20
 SETTINGS = {
+    "dataset": "sprites/easy",
     "feature_dim": 16,
     "num_slots": 4,
     "batch_size": 8,

@@ -20,7 +20,12 @@ SMALL = {"genesis_v2": {"feature_dim": 8}, "slot_attention": {"num_iterations": 
 
 
 def config_of(name, **overrides):
-    small = {"batch_size": 2, "num_slots": 2, **SMALL.get(name, {})}
+    small = {
+        "dataset": "sprites/easy",
+        "batch_size": 2,
+        "num_slots": 2,
+        **SMALL.get(name, {}),
+    }
     return resolve({"model": name, **small, **overrides})
 
 

@@ -15,6 +15,7 @@ from genesis_keras.training.run import build_model, train
 def tiny_config(data_dir, **overrides):
     return resolve(
         {
+            "dataset": "sprites/easy",
             "feature_dim": 8,
             "batch_size": 4,
             "steps": 6,
@@ -174,7 +175,7 @@ def test_missing_model_file_is_named(tmp_path):
 
 def test_recipes_and_overrides():
     fast = resolve({})
-    assert (fast.dataset, fast.recipe, fast.image_size) == ("sprites/easy", "fast", 32)
+    assert (fast.dataset, fast.recipe, fast.image_size) == ("sprites/hard", "fast", 32)
     paper = resolve({"recipe": "paper", "feature_dim": 32})
     assert (paper.recipe, paper.steps, paper.batch_size) == ("paper", 500_000, 32)
     assert (paper.learning_rate, paper.posterior_scale_bias) == (1e-4, 0.0)
