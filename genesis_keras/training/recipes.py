@@ -145,8 +145,8 @@ RECIPES = {
         source="found here: embeddings that start from appearance, masks learned from "
         "responsibilities, and a beta that hardly moves",
         command="python train.py",
-        score="sprites/hard, seed 0: ARI-FG 0.98 and MSC-FG 0.97 of attention masks, 0.67 "
-        "and 0.69 of object masks; see docs/results.md",
+        score="sprites/hard, seed 0: ARI-FG 0.98 and MSC-FG 0.97 of attention masks, "
+        "0.67 and 0.69 of object masks; see docs/results.md",
         dataset_settings={
             # Flat colours: whatever differs is an edge, and regions are of one colour.
             **dict.fromkeys(
