@@ -53,7 +53,7 @@ def _parser():
     parser.flag(
         "tune_objective",
         "val_ari_fg",
-        "What is best, of the object masks where not said otherwise",
+        "What is best, of the object masks",
         choices=tuple(OBJECTIVES),
     )
     parser.flag("tune_algorithm", "hyperband", "How it searches", choices=ALGORITHMS)
