@@ -91,7 +91,7 @@ def test_a_run_that_saved_nothing_may_change(saved, tmp_path):
 
 
 def test_the_default_folder_is_named_by_the_settings():
-    assert locate({"seed": 3})[1] == "runs/genesis_v2-sprites-easy-s3"
+    assert locate({"seed": 3})[1] == "runs/genesis_v2-sprites-hard-s3"
 
 
 def test_config_takes_the_file_of_a_run(saved):
