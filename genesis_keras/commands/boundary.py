@@ -57,7 +57,10 @@ def start_tensorflow():
     if os.environ.setdefault(_LOG_LEVEL, "2") in ("0", "1"):
         return
     with _native_errors_hidden():
-        import tensorflow  # noqa: F401
+        import tensorflow as tf
+
+        # Where there is no GPU, looking for one writes a line of CUDA's.
+        tf.config.list_physical_devices("GPU")
     import absl.logging
 
     absl.logging.set_verbosity("error")  # TFDS logs each file it opens
