@@ -156,7 +156,7 @@ def test_errors_are_one_line(tmp_path, script, arguments, message):
     result = run(script, *here)
     assert result.returncode in (1, 2)
     *before, line = result.stderr.splitlines()
-    # Notices come first: what a folder of pictures leaves out, what is about to be made.
+    # Notices come first: what a folder leaves out, what is about to be made.
     assert all("left out" in notice or "Making" in notice for notice in before)
     assert message.replace("W", str(tmp_path)) in line
     assert "Traceback" not in result.stderr
