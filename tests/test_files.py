@@ -16,7 +16,7 @@ from genesis_keras import SlotAttentionModel
 from genesis_keras.storage import write_json
 from genesis_keras.training.checkpoints import CheckpointStore, load_model, save_model
 from genesis_keras.training.collapse import WATCH_FILE, read_watch
-from genesis_keras.training.config import RunConfig
+from genesis_keras.training.run_config import RunConfig
 from genesis_keras.visualization import save_figures
 
 

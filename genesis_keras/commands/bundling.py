@@ -13,7 +13,8 @@ from genesis_keras.evaluation.protocol import Protocol, measure
 from genesis_keras.models.base import SceneModel
 from genesis_keras.presets.writing import write_preset
 from genesis_keras.training.checkpoints import load_model
-from genesis_keras.training.config import RunConfig, resolve
+from genesis_keras.training.config import resolve
+from genesis_keras.training.run_config import RunConfig
 from genesis_keras.training.saved_files import find_model
 
 MAX_BYTES = 5_000_000

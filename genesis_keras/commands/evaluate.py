@@ -16,7 +16,7 @@ from genesis_keras.commands.boundary import (
 )
 from genesis_keras.commands.parser import CommandParser
 from genesis_keras.data.registry import get_spec
-from genesis_keras.training.config import RunConfig
+from genesis_keras.training.run_config import RunConfig
 
 
 def main(arguments=None):

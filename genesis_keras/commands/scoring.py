@@ -20,7 +20,7 @@ from genesis_keras.presets.reading import read_metadata
 from genesis_keras.storage import write_json
 from genesis_keras.training.checkpoints import load_model
 from genesis_keras.training.collapse import read_watch
-from genesis_keras.training.config import RunConfig
+from genesis_keras.training.run_config import RunConfig
 from genesis_keras.training.saved_files import find_model
 from genesis_keras.visualization import save_figures
 

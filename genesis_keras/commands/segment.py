@@ -47,7 +47,7 @@ def _parser():
         shown=True,
     )
     parser.flag("min_mask_pixels", 20.0, "Stop before a mask of fewer pixels.", least=0)
-    parser.flag("masks", "object", "Masks to go by", choices=_MASKS)
+    parser.flag("masks", "attention", "Masks to go by", choices=_MASKS)
     parser.flag(
         "background_share",
         0.4,

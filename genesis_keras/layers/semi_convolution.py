@@ -10,8 +10,9 @@ from genesis_keras.layers.edge_aware import edge_aware_smoothing
 from genesis_keras.layers.schedules import linear_ramp
 
 _APPEARANCE_DIM, _COORDINATE_DIM = 3, 2
-# Brightness tells regions apart, though not clusters: it stops the smoothing.
-_GUIDE_BRIGHTNESS = 1.0
+# Brightness tells regions apart, though not clusters: at its full size it stops the
+# smoothing, and is then scaled down.
+_BRIGHTNESS = (1.0, 1.0, 0.2)
 
 
 @keras.saving.register_keras_serializable("genesis_keras")
@@ -41,7 +42,8 @@ class SemiConvolution(keras.layers.Layer):
         final_coordinate_scale: Factor on the coordinates after the fade.
         fade_start: Training step at which both factors begin to change.
         fade_steps: Steps that this takes; 0 keeps the first factors for ever.
-        region_passes: Passes of `edge_aware_smoothing`; 0 for none.
+        region_passes: Passes of `edge_aware_smoothing`; 0 for none, and none without
+            appearance.
         region_edge_scale: Difference of appearance that it takes for an edge.
         **kwargs: Arguments of `keras.layers.Layer`.
 
@@ -159,10 +161,9 @@ class SemiConvolution(keras.layers.Layer):
             raise ValueError(
                 f"appearance_scale={self.appearance_scale} needs images; got None"
             )
-        start = scale * appearance(images)
-        grid = tf.broadcast_to(grid, [*tf.unstack(tf.shape(start)[:3]), 2])
-        start = tf.concat([start, grid], axis=-1)  # [B, H, W, 5]
-        guide = appearance(images, brightness=_GUIDE_BRIGHTNESS)
+        guide = appearance(images, brightness=1.0)  # [B, H, W, 3]
+        grid = tf.broadcast_to(grid, [*tf.unstack(tf.shape(guide)[:3]), 2])
+        start = tf.concat([scale * guide * _BRIGHTNESS, grid], axis=-1)  # [B, H, W, 5]
         return edge_aware_smoothing(
             start, guide, self.region_passes, self.region_edge_scale
         )

@@ -3,7 +3,8 @@
 import dataclasses
 from collections.abc import Mapping
 
-from genesis_keras.training.config import RunConfig, resolve
+from genesis_keras.training.config import resolve
+from genesis_keras.training.run_config import RunConfig
 
 SCALES = ("paper", "fast")
 _MODELS = ("monet", "genesis", "slot_attention", "genesis_v2")

@@ -8,8 +8,8 @@ import keras
 
 from genesis_keras.training.callbacks import DivergedError
 from genesis_keras.training.checkpoints import CheckpointStore
-from genesis_keras.training.config import CONFIG_FILE
 from genesis_keras.training.run import MODEL_FILE
+from genesis_keras.training.run_config import CONFIG_FILE
 
 
 @dataclasses.dataclass(frozen=True)

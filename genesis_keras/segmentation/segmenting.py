@@ -23,7 +23,7 @@ def segment(
     num_slots=None,
     flexible_slots=None,
     min_mask_pixels=20.0,
-    masks="object",
+    masks="attention",
     background_share=BACKGROUND_SHARE,
     seed=0,
 ):
@@ -42,7 +42,8 @@ def segment(
         flexible_slots: Whether the picture may use fewer slots; by default where the
             model can.
         min_mask_pixels: Threshold of `flexible_slots`, in pixels of the model's size.
-        masks: Masks to go by, "object" or "attention".
+        masks: Masks to go by: "attention", which follow edges more closely, or
+            "object".
         background_share: See above; above 1 one segment alone is background.
         seed: Seed of the draws.
 

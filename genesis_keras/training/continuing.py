@@ -4,12 +4,8 @@ import dataclasses
 import pathlib
 
 from genesis_keras.data.registry import get_spec
-from genesis_keras.training.config import (
-    CONFIG_FILE,
-    RunConfig,
-    models_with,
-    resolve,
-)
+from genesis_keras.training.config import models_with, resolve
+from genesis_keras.training.run_config import CONFIG_FILE, RunConfig
 from genesis_keras.training.saved_files import (
     DamagedFileError,
     read_record,

@@ -5,8 +5,8 @@ import os
 import tensorflow as tf
 
 from genesis_keras.training.cluster import Cluster, read_cluster
-from genesis_keras.training.config import STRATEGIES
 from genesis_keras.training.rendezvous import meet
+from genesis_keras.training.run_config import STRATEGIES
 
 
 def make_strategy(name, settings=None, worker_timeout=0):

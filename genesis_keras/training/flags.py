@@ -4,14 +4,9 @@ import dataclasses
 import json
 import pathlib
 
-from genesis_keras.training.config import (
-    MODELS,
-    RunConfig,
-    check_settings,
-    models_with,
-    resolve,
-)
+from genesis_keras.training.config import models_with, resolve
 from genesis_keras.training.recipes import RECIPES
+from genesis_keras.training.run_config import MODELS, RunConfig, check_settings
 
 # A file that has all of these was written by a run.
 _OF_A_RUN = {"model", "dataset", "recipe", "seed", "steps", "batch_size"}

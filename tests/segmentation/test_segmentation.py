@@ -40,7 +40,7 @@ class TwoSquares:
         assert images.shape == (1, 8, 8, 3) and images.dtype == tf.float32
         self.calls.append((images.numpy(), options))
         log_masks = tf.constant(self.log_masks)
-        return {"log_object_masks": log_masks, "log_masks": log_masks[:, ::-1]}
+        return {"log_masks": log_masks, "log_object_masks": log_masks[:, ::-1]}
 
 
 def test_objects_of_a_picture_of_the_models_size():
@@ -79,8 +79,8 @@ def test_options_of_the_call():
     np.testing.assert_allclose(model.calls[-1][0], 0.2)
     segment(model, picture, flexible_slots=False, num_slots=3)
     assert model.calls[-1][1] == {"num_slots": 3}
-    # Attention masks: here those of the slots in reverse.
-    assert segment(model, picture, masks="attention").objects[0].slot == 1
+    # Object masks: here those of the slots in reverse.
+    assert segment(model, picture, masks="object").objects[0].slot == 1
     model.has_flexible_slots = False
     segment(model, picture)
     assert model.calls[-1][1] == {"num_slots": 4}

@@ -16,10 +16,11 @@ from genesis_keras.training.checkpoints import (
     run_record,
     save_model,
 )
-from genesis_keras.training.config import RunConfig, resolve
+from genesis_keras.training.config import resolve
 from genesis_keras.training.continuing import locate, settings_of
 from genesis_keras.training.flags import read_settings
 from genesis_keras.training.run import build_model, train
+from genesis_keras.training.run_config import RunConfig
 from genesis_keras.training.saved_files import MODEL_FILE, find_model, read_record
 
 SLOT_ATTENTION = {

@@ -15,15 +15,10 @@ from genesis_keras.models import registry
 from genesis_keras.models.generative import INITIALIZATIONS
 from genesis_keras.models.monet import MASK_PRIORS
 from genesis_keras.training import config as module
-from genesis_keras.training.config import (
-    CONFIG_FILE,
-    MODELS,
-    RunConfig,
-    models_with,
-    resolve,
-)
+from genesis_keras.training.config import models_with, resolve
 from genesis_keras.training.flags import read_settings
 from genesis_keras.training.recipes import SCHEDULE
+from genesis_keras.training.run_config import CONFIG_FILE, MODELS, RunConfig
 
 FIELDS = {field.name: field for field in dataclasses.fields(RunConfig)}
 
@@ -42,7 +37,7 @@ def test_a_setting_is_of_the_models_that_take_it(name):
     if name.startswith("geco_"):
         takers = {n for n, model in registry.MODELS.items() if model.has_likelihood}
     assert set(models_with(name)) == (takers or set(MODELS)), (
-        f"say in training/config.py which models have {name}: setting(..., of=...)"
+        f"say in training/run_config.py which models have {name}: setting(..., of=...)"
     )
 
 

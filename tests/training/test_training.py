@@ -7,9 +7,10 @@ import pytest
 
 from genesis_keras.training.callbacks import DivergedError, DivergenceGuard
 from genesis_keras.training.checkpoints import CheckpointStore, load_model, save_model
-from genesis_keras.training.config import RunConfig, resolve
+from genesis_keras.training.config import resolve
 from genesis_keras.training.optimizers import make_optimizer
 from genesis_keras.training.run import build_model, train
+from genesis_keras.training.run_config import RunConfig
 
 
 def tiny_config(data_dir, **overrides):
