@@ -1,0 +1,294 @@
+"""The settings of a run: one dataclass, from which the flags are made too."""
+
+import dataclasses
+import json
+import pathlib
+
+from genesis_keras.data.registry import get_spec
+from genesis_keras.storage import write_json
+from genesis_keras.training.recipes import RECIPES
+from genesis_keras.training.validation import checked, setting
+
+CONFIG_FILE = "config.json"
+MODELS = ("genesis_v2", "genesis", "monet", "slot_attention")
+"""Names of the models; `models.registry` has their classes."""
+STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+_V2, _MONET, _SLOTS = ("genesis_v2",), ("monet",), ("slot_attention",)
+_GENESIS = ("genesis_v2", "genesis")
+_LIKELIHOOD = ("genesis_v2", "genesis", "monet")
+_SIZES = (32, 64, 128, 256, 512, 1024)
+_MAX_STEPS = 99_999_999  # the names of checkpoints have eight digits
+_MAX_SEED = 2**31 - 1
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides what a run computes; `resolve` makes one.
+
+    A setting added here becomes a flag, in the topic in which it stands.
+
+    Raises:
+        ValueError: A value has the wrong type or is out of range, or the data set is
+            not known.
+    """
+
+    model: str = setting(
+        "genesis_v2", "Name of the model.", topic="Run", choices=MODELS
+    )
+    dataset: str = setting("sprites/hard", "Name of the data set, NAME or NAME/CONFIG.")
+    recipe: str = setting(
+        "", "paper or fast; by default fast, or with a GPU what suits the data."
+    )
+    seed: int = setting(
+        0, "Seed of weights, draws and data order.", least=0, most=_MAX_SEED
+    )
+    steps: int = setting(
+        500_000,
+        "Training steps in all, those resumed included.",
+        least=1,
+        most=_MAX_STEPS,
+    )
+    batch_size: int = setting(32, "Images in a step, over all devices.", least=1)
+    image_size: int = setting(
+        64, "Side of the images, a power of two >= 32.", choices=_SIZES
+    )
+    num_slots: int = setting(7, "K, slots in training.", least=1)
+    feature_dim: int = setting(
+        64,
+        "Channels and latent size, a multiple of 8.",
+        topic="Model",
+        of=_V2,
+        least=1,
+        multiple=8,
+    )
+    kernel: str = setting(
+        "gaussian",
+        "gaussian, laplacian or epanechnikov.",
+        of=_V2,
+        choices=("gaussian", "laplacian", "epanechnikov"),
+    )
+    semi_convolution: bool = setting(True, "Add coordinates to the embeddings.", of=_V2)
+    autoregressive_prior: bool = setting(
+        True, "Prior of a slot sees earlier slots.", of=_GENESIS
+    )
+    appearance_scale: float = setting(
+        0.0, "Factor on appearance in the embeddings; 0: none.", of=_V2, least=0
+    )
+    coordinate_scale: float = setting(
+        1.0, "Factor on coordinates in the embeddings.", of=_V2, least=0
+    )
+    final_appearance_scale: float = setting(
+        0.0, "Factor on appearance after the fade.", of=_V2, least=0
+    )
+    final_coordinate_scale: float = setting(
+        1.0, "Factor on coordinates after the fade.", of=_V2, least=0
+    )
+    fade_start: int = setting(
+        0, "Step at which both factors begin to change.", of=_V2, least=0
+    )
+    fade_steps: int = setting(
+        0, "Steps over which they change; 0: never.", of=_V2, least=0
+    )
+    region_passes: int = setting(
+        0, "Passes of edge-aware smoothing of both.", of=_V2, least=0
+    )
+    region_edge_scale: float = setting(
+        0.12, "Difference of appearance that is an edge to it.", of=_V2, above=0
+    )
+    pooled_statistics: bool = setting(
+        False, "Latents see mean colour, position and size of their mask.", of=_V2
+    )
+    stop_mask_gradient: bool = setting(
+        False, "No gradient of the latents reaches the attention masks.", of=_V2
+    )
+    mask_consistency: bool = setting(False, "Add the mask loss of Eq. 7.", of=_V2)
+    mask_consistency_weight: float = setting(
+        1.0, "Weight of that loss, times beta.", of=_V2, least=0
+    )
+    mask_consistency_start: int = setting(
+        0, "First step of that loss.", of=_V2, least=0
+    )
+    mask_guidance: float = setting(
+        0.0,
+        "Initial weight of the pull of object masks to attention masks.",
+        of=_V2,
+        least=0,
+    )
+    mask_guidance_steps: int = setting(
+        1_500, "Steps over which that weight changes.", of=_V2, least=1
+    )
+    mask_guidance_final: float = setting(
+        0.0, "That weight from then on.", of=_V2, least=0
+    )
+    mask_responsibility: float = setting(
+        0.0,
+        "Final weight of the pull of attention masks to responsibilities.",
+        of=_V2,
+        least=0,
+    )
+    mask_responsibility_start: int = setting(
+        0, "First step of that pull.", of=_V2, least=0
+    )
+    mask_responsibility_steps: int = setting(
+        0, "Steps over which its weight rises from 0.", of=_V2, least=0
+    )
+    hard_masks: bool = setting(False, "Each pixel in one slot only.", of=_V2)
+    mask_normalization: str = setting(
+        "stick_breaking",
+        "stick_breaking, or softmax over the selected seeds.",
+        of=_V2,
+        choices=("stick_breaking", "softmax"),
+    )
+    pixel_scale: float = setting(
+        0.7, "sigma_x of the pixel likelihood.", of=_LIKELIHOOD, above=0
+    )
+    posterior_scale_bias: float = setting(
+        0.0, "Initial bias of the raw scale.", of=_LIKELIHOOD
+    )
+    log_sigma_rate: float = setting(
+        1.0, "Relative learning rate of log_sigma.", of=_V2, above=0
+    )
+    gate_rate: float = setting(
+        1.0, "Relative learning rate of the embeddings' gate.", of=_V2, above=0
+    )
+    initialization: str = setting(
+        "release",
+        "Of kernels and biases: release or glorot.",
+        of=_LIKELIHOOD,
+        choices=("release", "glorot"),
+    )
+    filters: int = setting(64, "Channels of encoder and decoder.", of=_SLOTS, least=1)
+    num_iterations: int = setting(3, "Iterations of the attention.", of=_SLOTS, least=1)
+    mask_prior: str = setting(
+        "softmax",
+        "Normalisation of reconstructed masks: softmax or scope.",
+        of=_MONET,
+        choices=("softmax", "scope"),
+    )
+    learning_rate: float = setting(
+        1e-4, "Adam's rate, after the warm-up.", topic="Optimiser", above=0
+    )
+    warmup_steps: int = setting(
+        0, "Steps over which the rate rises from 0.", least=0, most=_MAX_STEPS
+    )
+    decay_steps: int = setting(
+        0, "Steps of cosine decay to 1/50; 0: constant.", least=0, most=_MAX_STEPS
+    )
+    halving_steps: int = setting(
+        0, "Steps in which the rate halves; 0: never.", least=0, most=_MAX_STEPS
+    )
+    clip_norm: float = setting(
+        0.0, "Largest global norm of the gradients; 0: any.", least=0
+    )
+    ema_momentum: float = setting(
+        0.0,
+        "Of the moving average of the weights that is evaluated; 0: none.",
+        least=0,
+        most=0.999999,
+    )
+    geco_goal: float = setting(
+        0.5655, "C, nats per pixel and channel.", topic="GECO", of=_LIKELIHOOD
+    )
+    geco_step_size: float = setting(
+        1e-5, "eta at 64x64, per nat; scaled by size.", of=_LIKELIHOOD, above=0
+    )
+    geco_speedup: float = setting(
+        10.0, "Factor on eta while the goal is met.", of=_LIKELIHOOD, above=0
+    )
+    geco_initial_beta: float = setting(
+        1.0, "beta before the first step.", of=_LIKELIHOOD, above=0
+    )
+    geco_min_beta: float = setting(
+        1e-10, "beta never falls below it.", of=_LIKELIHOOD, above=0
+    )
+    data_dir: str = setting(
+        "", "Folder of the data; TFDS's default if empty.", topic="Files"
+    )
+    manual_dir: str = setting("", "Folder of source files fetched by hand.")
+    summary_every: int = setting(100, "Steps between scalar summaries.", least=1)
+    picture_every: int = setting(
+        500, "Steps between pictures and validations.", least=1
+    )
+    checkpoint_every: int = setting(500, "Steps between checkpoints.", least=1)
+    jit_compile: str = setting(
+        "auto",
+        "auto (XLA off on CPU, on on GPU), on, off.",
+        topic="Devices",
+        choices=("auto", "on", "off"),
+    )
+    strategy: str = setting(
+        "auto",
+        f"Devices: {', '.join(STRATEGIES)}; see docs/scaling.md.",
+        choices=STRATEGIES,
+    )
+    worker_timeout: int = setting(
+        600, "Seconds to wait for the other workers; 0: for ever.", least=0
+    )
+    precision: str = setting(
+        "float32", f"Of the model: {', '.join(PRECISIONS)}.", choices=PRECISIONS
+    )
+    on_nan: str = setting(
+        "stop",
+        "A loss or gradient that is not finite: stop, or skip the batch.",
+        choices=("stop", "skip"),
+    )
+
+    def __post_init__(self):
+        for name, value in check_settings(dataclasses.asdict(self)).items():
+            object.__setattr__(self, name, value)  # in its own type
+        if self.geco_initial_beta < self.geco_min_beta:
+            raise ValueError(
+                f"geco_initial_beta must be at least geco_min_beta="
+                f"{self.geco_min_beta}; got {self.geco_initial_beta}"
+            )
+
+    def save(self, workdir):
+        """Writes the settings to `workdir/config.json`."""
+        write_json(pathlib.Path(workdir) / CONFIG_FILE, dataclasses.asdict(self))
+
+    @classmethod
+    def load(cls, workdir):
+        """Reads the settings of the run in `workdir`.
+
+        Args:
+            workdir: Folder of a run.
+
+        Raises:
+            ValueError: There is no run, or its file is damaged.
+        """
+        path = pathlib.Path(workdir) / CONFIG_FILE
+        try:
+            settings = json.loads(path.read_text())
+            if not isinstance(settings, dict):
+                raise ValueError("it is no JSON object")
+            return cls(**check_settings(settings))
+        except FileNotFoundError as error:
+            raise ValueError(
+                f"workdir={str(workdir)!r} holds no run: it has no {CONFIG_FILE}"
+            ) from error
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{str(path)!r} is damaged: {error}") from error
+
+
+def check_settings(settings):
+    """Returns settings in their own types, each within its bounds.
+
+    Args:
+        settings: Dict of any of the settings of a run.
+
+    Raises:
+        ValueError: A name or a data set is not known, or a value is of the wrong type
+            or out of range.
+    """
+    fields = {field.name: field for field in dataclasses.fields(RunConfig)}
+    if unknown := sorted(map(str, settings.keys() - fields.keys())):
+        raise ValueError(f"unknown settings {unknown}")
+    values = {name: checked(fields[name], value) for name, value in settings.items()}
+    if "dataset" in values:
+        get_spec(values["dataset"])
+    if values.get("recipe") and values["recipe"] not in RECIPES:
+        raise ValueError(
+            f"recipe must be one of {sorted(RECIPES)}; got {values['recipe']!r}"
+        )
+    return values
