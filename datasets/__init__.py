@@ -2,17 +2,17 @@
 
 Importing this package registers them, so that `tfds.load("sprites")` works.
 
-From a checkout's root the package is `datasets`. Installed it is
-`genesis_keras_datasets`, since Hugging Face owns the other name in
-site-packages. TFDS refuses to register a builder's name twice; a process that
-imports the package under both names (an editable install used from the
-checkout's root) therefore gets the same modules under the second name.
+In a checkout the package is named `datasets`. Installed it is named
+`genesis_keras_datasets`, since `datasets` in site-packages is the package of Hugging
+Face. TFDS does not allow registering a builder twice. If a process imports the package
+under both names (an editable install used from the root of the checkout), the second
+name therefore refers to the same modules.
 """
 
 import importlib
 import sys
 
-#: One folder, and one builder, each.
+# : Each has its own folder and builder.
 BUILDER_NAMES = (
     "apc",
     "clevr_with_masks",
@@ -29,7 +29,7 @@ _PACKAGE_NAMES = {"datasets", "genesis_keras_datasets"}
 
 
 def _twin():
-    """The name under which this package is already imported, or None."""
+    """Returns the name under which this package is already imported, or None."""
     for name in _PACKAGE_NAMES - {__name__}:
         # Hugging Face's `datasets` has no such attribute.
         if hasattr(sys.modules.get(name), "BUILDER_NAMES"):
@@ -38,7 +38,7 @@ def _twin():
 
 
 def _alias(twin):
-    """Makes this package's names mean the modules imported as `twin`."""
+    """Makes the names of this package refer to the modules imported as `twin`."""
     for name, module in list(sys.modules.items()):
         if name == twin or name.startswith(f"{twin}."):
             sys.modules[__name__ + name.removeprefix(twin)] = module

@@ -1,4 +1,4 @@
-"""Reads tar and zip archives, refusing those that would write outside a folder."""
+"""Reads tar and zip archives, rejecting those that would write outside a folder."""
 
 import bz2
 import contextlib
@@ -15,8 +15,8 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
-# What reading a damaged or odd archive raises: a password, or a compression that is
-# not known, is a RuntimeError.
+# Errors raised on reading a damaged or unsupported archive; a password or an unknown
+# compression raises a RuntimeError.
 _DAMAGED = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -30,9 +30,9 @@ _DAMAGED = (
     OSError,
 )
 MAX_MEMBER = 2**28
-"""Bytes of a member that is read into memory, 256 MiB; a larger one is refused."""
+"""Maximum bytes of a member that is read into memory, 256 MiB."""
 MAX_RATIO = 100
-"""An archive may unpack to as many times its own size; `MAX_MEMBER` it always may."""
+"""Maximum ratio of an archive's unpacked size to its size, above `MAX_MEMBER`."""
 _MAX_HEADER = 2**20  # bytes of a member's name and attributes in a tar archive
 _HEADERS = (
     tarfile.XHDTYPE,
@@ -45,26 +45,26 @@ _OPENERS = {".gz": gzip.open, ".bz2": bz2.open}
 
 
 def read_tar(path) -> Iterator[tuple[str, BinaryIO]]:
-    """Reads the files of a tar archive in their order, from front to back.
+    """Reads the files of a tar archive sequentially.
 
     Args:
-        path: the archive, `.tar`, `.tar.gz` or `.tar.bz2`.
+        path: The archive, `.tar`, `.tar.gz` or `.tar.bz2`.
 
     Yields:
-        The name of each regular file and an open file, to be read before the next.
-        Links, which the data sets have none of, and folders are passed over.
+        The name of each regular file and an open file, which must be read before the
+        next one. Links (which the data sets do not contain) and folders are skipped.
 
     Raises:
-        ValueError: the archive is damaged or incomplete, a member's path leads out
-            of the folder it is unpacked in, or the members' sizes add up to far more
-            than the archive's.
+        ValueError: If the archive is damaged or incomplete, a member's path is outside
+            the target folder, or the total size of the members is much larger than the
+            archive.
     """
     path = pathlib.Path(path)
     limit = max(MAX_MEMBER, MAX_RATIO * path.stat().st_size)
     declared = 0
     with contextlib.ExitStack() as stack:
-        # Through gzip and bz2 themselves: they notice a file that ends early, where
-        # tarfile would take the end of the data for the end of the archive.
+        # gzip and bz2 are used directly since they detect truncated files, which
+        # tarfile would consider the end of the archive.
         file = stack.enter_context(_OPENERS.get(path.suffix, open)(path, "rb"))
         with _naming_damage(path):
             tar = stack.enter_context(
@@ -73,7 +73,7 @@ def read_tar(path) -> Iterator[tuple[str, BinaryIO]]:
             member = tar.next()
         while member is not None:
             name = check_name(member.name, path)
-            # tarfile reads past members that nobody asks for, so that all count.
+            # tarfile also reads skipped members, so all of them count.
             declared += member.size
             _check_size(declared, limit, f"its members up to {name!r}", path)
             if member.isreg():
@@ -83,14 +83,14 @@ def read_tar(path) -> Iterator[tuple[str, BinaryIO]]:
             with _naming_damage(path):
                 member = tar.next()
         with _naming_damage(path):
-            while file.read(2**20):  # to the end, where the checksum is
+            while file.read(2**20):  # until the checksum at the end
                 pass
 
 
 def read_tree(path) -> Iterator[tuple[str, BinaryIO]]:
-    """Like `read_tar`, of a folder or a tar archive.
+    """Like `read_tar`, for a folder or a tar archive.
 
-    The names of a folder's files begin with the folder's own name.
+    The names of files in a folder begin with the name of the folder.
     """
     path = pathlib.Path(path)
     if not path.is_dir():
@@ -103,11 +103,11 @@ def read_tree(path) -> Iterator[tuple[str, BinaryIO]]:
 
 
 def open_zip(path) -> zipfile.ZipFile:
-    """Opens a zip archive whose members all stay in the folder.
+    """Opens a zip archive after checking the paths of its members.
 
     Raises:
-        ValueError: the archive is damaged or incomplete, or a member's path leads
-            out of the folder it is unpacked in.
+        ValueError: If the archive is damaged or incomplete, or a member's path is
+            outside the target folder.
     """
     with _naming_damage(path):
         archive = zipfile.ZipFile(path)
@@ -117,10 +117,10 @@ def open_zip(path) -> zipfile.ZipFile:
 
 
 def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
-    """Reads one file of a zip archive; the errors of `open_zip`.
+    """Reads a file of a zip archive.
 
     Raises:
-        ValueError: it is damaged, or has more than `MAX_MEMBER` bytes.
+        ValueError: If the file is damaged, or has more than `MAX_MEMBER` bytes.
     """
     size = archive.getinfo(name).file_size
     _check_size(size, MAX_MEMBER, f"its member {name!r}", archive.filename)
@@ -129,18 +129,18 @@ def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 def extract_tar(path, folder) -> pathlib.Path:
-    """Unpacks the regular files of a tar archive, all or none.
+    """Unpacks the regular files of a tar archive atomically.
 
     Args:
-        path: the archive.
-        folder: where to; if it exists, the archive has been unpacked already.
+        path: The archive.
+        folder: Target folder; if it exists, the archive is considered unpacked.
 
     Returns:
         The folder.
 
     Raises:
-        ValueError: as in `read_tar`; nothing is left in `folder`.
-        OSError: the folder cannot be written.
+        ValueError: As in `read_tar`; nothing is left in `folder`.
+        OSError: If the folder cannot be written.
     """
     folder = pathlib.Path(folder)
     if folder.exists():
@@ -160,10 +160,10 @@ def extract_tar(path, folder) -> pathlib.Path:
 
 
 def check_name(name: str, path) -> str:
-    """Returns a member's name in its plain form; refuses one that leads outside.
+    """Returns the normalised name of a member; rejects paths outside the folder.
 
     Raises:
-        ValueError: the name is absolute or climbs out with "..".
+        ValueError: If the name is absolute or leaves the folder with "..".
     """
     parts = pathlib.PurePosixPath(name.replace("\\", "/"))
     drive = pathlib.PureWindowsPath(name).drive
@@ -195,7 +195,7 @@ def _naming_damage(path):
 
 
 class _Member(tarfile.TarInfo):
-    """Refuses headers so long that they would fill the memory."""
+    """Rejects headers that are so long that they would fill the memory."""
 
     def _proc_member(self, tar):
         if self.type in _HEADERS and self.size > _MAX_HEADER:

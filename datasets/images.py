@@ -1,4 +1,4 @@
-"""Checks of encoded images that a data set keeps as they are."""
+"""Checks of encoded images that a data set stores without re-encoding."""
 
 import io
 
@@ -16,17 +16,17 @@ _DAMAGED = (
 
 
 def checked_image(data: bytes, size: tuple[int, int], name: str) -> io.BytesIO:
-    """Returns an encoded image as TFDS takes it, after a look at it.
+    """Returns an encoded image for TFDS, after checking it.
 
-    It is decoded by TensorFlow, as it will be when the data set is read.
+    For the check it is decoded by TensorFlow, like when the data set is read.
 
     Args:
-        data: a PNG or JPEG file.
-        size: the height and width it must have.
-        name: of the file, for messages.
+        data: A PNG or JPEG file.
+        size: The height and width it must have.
+        name: Of the file, for messages.
 
     Raises:
-        ValueError: it is no such image.
+        ValueError: If it is no such image.
     """
     try:
         with Image.open(io.BytesIO(data)) as image:
@@ -43,18 +43,18 @@ def checked_image(data: bytes, size: tuple[int, int], name: str) -> io.BytesIO:
 
 
 def decode_png(data: bytes, size: tuple[int, int], name: str) -> np.ndarray:
-    """Decodes a PNG into the integers stored in it.
+    """Decodes a PNG to the integers stored in it.
 
     Args:
-        data: the file.
-        size: the height and width it must have.
-        name: of the file, for messages.
+        data: The file.
+        size: The height and width it must have.
+        name: Of the file, for messages.
 
     Returns:
         uint8 [H, W, C].
 
     Raises:
-        ValueError: it is no such image.
+        ValueError: If it is no such image.
     """
     checked_image(data, size, name)
     try:
@@ -70,7 +70,7 @@ def decode_png(data: bytes, size: tuple[int, int], name: str) -> np.ndarray:
 
 
 def _reason(error):
-    """The first line of an error, without the names of TensorFlow's operations."""
+    """Returns the first line of an error, without names of TensorFlow operations."""
     if not isinstance(error, tf.errors.OpError):
         return error
     first = error.message.partition("\n")[0]

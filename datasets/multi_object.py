@@ -1,8 +1,8 @@
 """The format shared by objects_room, multi_dsprites, tetrominoes and CLEVR.
 
-Each is one GZIP-compressed TFRecord file of scenes: an image, a mask for each entity
-and, but for objects_room, factors of each entity, all with every byte of an array as
-a string of its own.
+Each is a GZIP-compressed TFRecord file of scenes: an image, a mask for each entity and,
+except for objects_room, factors of each entity. Every byte of an array is stored as a
+separate string.
 """
 
 import dataclasses
@@ -19,19 +19,19 @@ HOST = "https://storage.googleapis.com/multi-object-datasets"
 
 @dataclasses.dataclass(frozen=True)
 class SceneFormat:
-    """How one scene is stored.
+    """The storage format of a scene.
 
     Args:
-        height: of image and masks, in pixels.
-        width: likewise.
-        num_entities: E, number of masks, entities of the background included.
-        num_background: the first so many entities are background.
-        channels: of the stored image, 3 or 1.
-        entities_last: whether masks are stored as [H, W, E, 1] rather than
+        height: Height of image and masks, in pixels.
+        width: Width of image and masks, in pixels.
+        num_entities: Number of masks E, including entities of the background.
+        num_background: Number of entities, the first ones, that are background.
+        channels: Channels of the stored image, 3 or 1.
+        entities_last: Whether masks are stored as [H, W, E, 1] rather than
             [E, H, W, 1].
-        float_factors: name -> shape for one entity, () for a number, of factors
-            that are stored as floats.
-        byte_factors: names of factors that are stored as one byte for each entity.
+        float_factors: Dict from names of factors that are stored as floats to their
+            shapes for one entity, () for a number.
+        byte_factors: Names of factors that are stored as one byte per entity.
     """
 
     height: int
@@ -46,7 +46,7 @@ class SceneFormat:
     byte_factors: tuple[str, ...] = ()
 
     def features(self) -> tfds.features.FeaturesDict:
-        """The features of the data set made of such scenes."""
+        """Returns the features of a data set of such scenes."""
         size = (self.height, self.width)
         factors = {
             name: tfds.features.Tensor(
@@ -72,10 +72,10 @@ class SceneFormat:
         )
 
     def read(self, path) -> Iterator[dict[str, np.ndarray]]:
-        """Reads the scenes of a file in their order.
+        """Reads the scenes of a file in order.
 
         Raises:
-            ValueError: the file is damaged, ends early or has another format; the
+            ValueError: If the file is damaged, truncated or has another format; the
                 message names it.
         """
         kinds = dict.fromkeys(("image", "mask", *self.byte_factors), "bytes")
@@ -113,12 +113,12 @@ class MultiObjectConfig(tfds.core.BuilderConfig):
     """A variant whose file is split by the order of its scenes.
 
     Args:
-        path: of the file, below `HOST`.
-        gigabytes: the file's size.
-        scene: its format.
-        num_test: the first so many scenes are the test split,
-        num_validation: the next so many the validation split, the rest is for
-            training.
+        path: Path of the file on `HOST`.
+        gigabytes: Size of the file.
+        scene: Format of its scenes.
+        num_test: Number of scenes, the first ones, in the test split.
+        num_validation: Number of scenes, the next ones, in the validation split; the
+            rest is for training.
     """
 
     path: str
@@ -128,11 +128,11 @@ class MultiObjectConfig(tfds.core.BuilderConfig):
     num_validation: int = 10_000
 
     def features(self) -> tfds.features.FeaturesDict:
-        """The features of its scenes."""
+        """Returns the features of the scenes."""
         return self.scene.features()
 
     def ranges(self) -> dict[str, tuple[int, int | None]]:
-        """Split -> its first scene and the one after its last; None for the end."""
+        """Returns split -> (first scene, scene after the last or None for the end)."""
         train = self.num_test + self.num_validation
         return {
             "train": (train, None),
@@ -144,10 +144,10 @@ class MultiObjectConfig(tfds.core.BuilderConfig):
 def examples(
     path, scene: SceneFormat, start: int = 0, stop: int | None = None
 ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-    """Generates scenes `start` to `stop` of a file, with their index.
+    """Generates scenes `start` to `stop` of a file, with their indices.
 
     Raises:
-        ValueError: the file cannot be read, or has not that many scenes.
+        ValueError: If the file cannot be read, or has fewer scenes.
     """
     index = start - 1
     chosen = itertools.islice(enumerate(scene.read(path)), start, stop)
@@ -162,15 +162,16 @@ def examples(
 
 
 def labels_from_masks(masks: np.ndarray, num_background: int) -> np.ndarray:
-    """One label for each pixel from one mask for each entity.
+    """Converts masks of entities to a label for each pixel.
 
     Args:
-        masks: [E, H, W], 255 where an entity is seen. A pixel in no mask is
-            background, one in several (there should be none) the first's.
-        num_background: the first so many entities are background.
+        masks: [E, H, W], 255 where an entity is visible. Pixels without a mask are
+            background; for pixels in several masks (there should be none) the first one
+            is used.
+        num_background: Number of entities, the first ones, that are background.
 
     Returns:
-        uint8 [H, W, 1]: 0 for the background, else the entity's index less
+        uint8 [H, W, 1]: 0 for the background, otherwise the index of the entity minus
         `num_background` plus 1.
     """
     entity = np.argmax(masks, axis=0)[..., None]

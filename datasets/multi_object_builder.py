@@ -1,4 +1,4 @@
-"""What the builders of the multi-object data sets have in common."""
+"""The base class of the builders of the multi-object data sets."""
 
 import tensorflow_datasets as tfds
 
@@ -7,11 +7,11 @@ from .sources import MANUAL_INSTRUCTIONS, SourceFile, fetch
 
 
 class MultiObjectBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """Base of builders whose configurations are each one file, split by its order.
+    """Base class of builders with one file per configuration, split in order.
 
-    A subclass gives `BUILDER_CONFIGS` of `MultiObjectConfig`. It must be called
-    `Builder` and live in `NAME_dataset_builder.py`: TFDS takes its name, its texts and
-    its citation from there.
+    Subclasses define `BUILDER_CONFIGS`, a list of `MultiObjectConfig`. They must be
+    named `Builder` and be defined in `NAME_dataset_builder.py`, from which TFDS derives
+    the name, the description and the citation.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -31,7 +31,7 @@ class MultiObjectBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True
         return self._splits_of_config(paths[file.name])
 
     def _splits_of_config(self, path):
-        """Split -> generator of its examples, of the configuration's file at `path`."""
+        """Returns split -> generator of its examples, for the file at `path`."""
         config = self.builder_config
         return {
             split: self._generate_examples(path, config.scene, *scenes)

@@ -1,8 +1,8 @@
 """Reads TFRecord files and the `tf.train.Example`s in them, without TensorFlow.
 
-The multi-object data sets keep every byte of an image as a string of its own in a
-bytes list. Parsed in the ordinary way that is tens of thousands of Python or tensor
-objects for each image; here one image is one strided copy out of the record.
+The multi-object data sets store every byte of an image as a separate string in a bytes
+list. Standard parsers create tens of thousands of Python or tensor objects for each
+image; here an image is read with a single strided copy.
 """
 
 import gzip
@@ -16,9 +16,9 @@ import numpy as np
 # A record: its length (uint64), a checksum of that, the data, a checksum of the data.
 _HEADER = struct.Struct("<QI")
 _FOOTER_BYTES = 4
-_MAX_RECORD = 2**28  # bytes; those of the data sets have some megabytes
+_MAX_RECORD = 2**28  # bytes; records of the data sets have a few megabytes
 
-# What a byte of its own looks like in a bytes list: the tag of field 1, length 1.
+# A single byte in a bytes list begins with the tag of field 1 and the length 1.
 _BYTE_PREFIX = (0x0A, 1)
 
 
@@ -28,16 +28,16 @@ def read_examples(
     """Reads the examples of a TFRecord file.
 
     Args:
-        path: the file; errors name it.
-        kinds: feature name -> how it is stored: "bytes", a list of single bytes;
-            "floats", a float list; "blob", a bytes list of one element.
-        compressed: whether the file is compressed with GZIP.
+        path: The file, which errors name.
+        kinds: Dict from feature names to formats: "bytes" for a list of single bytes;
+            "floats" for a float list; "blob" for a bytes list of one element.
+        compressed: Whether the file is compressed with GZIP.
 
     Yields:
-        For each example: name -> uint8 [N], float32 [N] or bytes.
+        A dict for each example, from names to uint8 [N], float32 [N] or bytes.
 
     Raises:
-        ValueError: the file is damaged, ends early, or holds something else.
+        ValueError: If the file is damaged, truncated, or has other contents.
     """
     opener = gzip.open if compressed else open
     index = 0
@@ -57,8 +57,8 @@ def read_records(file: BinaryIO) -> Iterator[bytes]:
     """Reads the records of an open TFRecord file.
 
     Raises:
-        ValueError: the file ends within a record, or a length is not what its
-            checksum says.
+        ValueError: If the file ends within a record, or a length does not match its
+            checksum.
     """
     while header := file.read(_HEADER.size):
         if len(header) < _HEADER.size:
@@ -75,7 +75,7 @@ def read_records(file: BinaryIO) -> Iterator[bytes]:
 
 
 def masked_crc32c(data: bytes) -> int:
-    """TFRecord's checksum, of a few bytes: this is a slow loop."""
+    """Returns the TFRecord checksum; a slow loop, for a few bytes only."""
     crc = 0xFFFFFFFF
     for byte in data:
         crc ^= byte
@@ -91,20 +91,21 @@ def parse_example(
     """Parses some features of a serialized `tf.train.Example`.
 
     Args:
-        record: the serialized example.
-        kinds: as in `read_examples`; other features are skipped.
+        record: The serialized example.
+        kinds: As in `read_examples`; other features are skipped.
 
     Returns:
-        Name -> uint8 [N], float32 [N] or bytes.
+        Dict from names to uint8 [N], float32 [N] or bytes.
 
     Raises:
-        ValueError: this is no example, a feature is missing or of another kind.
+        ValueError: If this is not an example, or a feature is missing or has another
+            format.
     """
     result = {}
     try:
-        # Example {features: Features {feature: map<string, Feature>}}; Feature is
-        # one of bytes_list, float_list and int64_list. All have field number 1,
-        # but for the lists, which are 1, 2 and 3.
+        # Example {features: Features {feature: map<string, Feature>}}; Feature is one
+        # of bytes_list, float_list and int64_list. All have field number 1, except for
+        # the lists, which are 1, 2 and 3.
         for features in _messages(record, (0, len(record))):
             for entry in _messages(record, features):
                 (key_start, key_stop), feature = _messages(record, entry)
@@ -158,7 +159,7 @@ def _single_bytes(record, start, stop):
 
 
 def _floats(record, start, stop):
-    if start < stop and record[start] == 0x0A:  # packed into one field
+    if start < stop and record[start] == 0x0A:  # packed encoding
         spans = list(_messages(record, (start, stop)))
         start, stop = spans[0]
         if len(spans) > 1 or (stop - start) % 4:

@@ -1,4 +1,4 @@
-"""Finds a data set's source files: fetched by hand, or downloaded by TFDS."""
+"""Finds a data set's source files: downloaded manually or by TFDS."""
 
 import dataclasses
 import pathlib
@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 
-# Seconds to wait for a server's first answer.
+# Seconds to wait for a server's first response.
 _TIMEOUT = 20
 
 MANUAL_INSTRUCTIONS = (
@@ -20,9 +20,9 @@ class SourceFile:
     """A file of a data set's source.
 
     Args:
-        url: its address.
-        gigabytes: its size as far as known, for messages and the estimate of what
-            the data set will take; 0 if not known.
+        url: Its address.
+        gigabytes: Approximate size, for messages and the estimate of the required
+            space; 0 if unknown.
     """
 
     url: str
@@ -35,15 +35,15 @@ class SourceFile:
 
 
 def find_manual(dl_manager, dataset: str, name: str) -> pathlib.Path | None:
-    """Looks for a file or folder among those fetched by hand.
+    """Looks for a file or folder among the manually downloaded ones.
 
     Args:
         dl_manager: TFDS's download manager.
-        dataset: name of the data set, a folder of which is searched first.
-        name: name of the file or folder.
+        dataset: Name of the data set; a subfolder of this name is searched first.
+        name: Name of the file or folder.
 
     Returns:
-        Its path, or None.
+        The path, or None.
     """
     try:
         manual_dir = pathlib.Path(dl_manager.manual_dir)
@@ -58,21 +58,21 @@ def find_manual(dl_manager, dataset: str, name: str) -> pathlib.Path | None:
 def fetch(
     dl_manager, dataset: str, files: Sequence[SourceFile]
 ) -> dict[str, pathlib.Path]:
-    """Returns the paths of source files, downloading those that are not there.
+    """Returns the paths of source files, downloading missing ones.
 
-    Says what will be moved and refuses to begin if the disk is too small.
+    Prints what will be downloaded, and raises an error if the disk is too small.
 
     Args:
         dl_manager: TFDS's download manager.
-        dataset: name of the data set.
-        files: the files it needs.
+        dataset: Name of the data set.
+        files: The required files.
 
     Returns:
-        File name -> path.
+        Dict from file names to paths.
 
     Raises:
-        OSError: a download is impossible or would not fit; the message says what
-            to fetch and where to put it.
+        OSError: If a download is impossible or would not fit; the message explains what
+            to download manually, and where to put it.
     """
     found = {file.name: find_manual(dl_manager, dataset, file.name) for file in files}
     missing = [file for file in files if found[file.name] is None]
@@ -85,12 +85,12 @@ def fetch(
 
 
 def how_to_fetch(dataset: str, urls: Sequence[str], what: str = "") -> str:
-    """Says in one sentence what to fetch by hand, where to put it, what to pass.
+    """Returns a sentence that explains how to download files manually.
 
     Args:
-        dataset: name of the data set.
-        urls: addresses of the files.
-        what: further words on where in the folder things belong.
+        dataset: Name of the data set.
+        urls: Addresses of the files.
+        what: Additional text about the place of files in the folder.
     """
     them = "it" if len(urls) == 1 else "them"
     return (
@@ -102,7 +102,7 @@ def how_to_fetch(dataset: str, urls: Sequence[str], what: str = "") -> str:
 
 
 def _remote_sizes(dataset, files):
-    """Bytes of the files on their server; also the question whether there is one."""
+    """Returns the sizes of files on their server; checks that it is available."""
     import requests
 
     sizes = {}
@@ -122,7 +122,7 @@ def _remote_sizes(dataset, files):
 
 
 def _brief(error):
-    """The reason of an error of `requests`, without its layers."""
+    """Returns the innermost reason of an error of `requests`."""
     if error.response is not None:
         return f"{error.response.status_code} {error.response.reason}"
     reason = error
@@ -132,12 +132,12 @@ def _brief(error):
 
 
 def _check_space(dl_manager, dataset, sizes):
-    """Announces a download; refuses one that will not fit."""
+    """Announces a download; raises an error if it does not fit on the disk."""
     folder = pathlib.Path(dl_manager.download_dir)
     while not folder.exists():
         folder = folder.parent
     download = sum(sizes.values())
-    # The data set made of it keeps images as PNG or JPEG: about as large again.
+    # The prepared data set with PNG or JPEG images takes about the same space again.
     needed, free = 2 * download, shutil.disk_usage(folder).free
     print(
         f"{dataset}: {_gigabytes(download)} to download into "

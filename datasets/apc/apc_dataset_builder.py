@@ -21,7 +21,7 @@ _FRAME = re.compile(
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """Builder of APC: one object in a shelf or a tote, seen by a robot."""
+    """Builder of APC: photos of one object in a shelf or a tote, taken by a robot."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "Initial release."}
@@ -93,11 +93,11 @@ def split_scenes(scenes) -> dict[str, list[str]]:
     """Splits scenes as the authors did: sorted, then shuffled with seed 0.
 
     Args:
-        scenes: their paths, in any order.
+        scenes: Paths of the scenes, in any order.
 
     Returns:
-        Of the shuffled scenes the first tenth for validation, the next for the
-        test, the rest for training.
+        Dict of splits: the first tenth of the shuffled scenes for validation, the next
+        tenth for the test split, and the rest for training.
     """
     scenes = sorted(scenes)
     random.Random(0).shuffle(scenes)
@@ -113,11 +113,11 @@ def open_files(place):
     """Opens a folder or zip archive without unpacking it.
 
     Returns:
-        The names of its files, beginning with `training/` for a folder of that
-        name, and a function that gives the bytes of one.
+        The names of its files, which begin with `training/` for a folder of that name,
+        and a function that returns the bytes of a file.
 
     Raises:
-        ValueError: the archive is damaged, or a member's path leads out of it.
+        ValueError: If the archive is damaged, or a member's path leads out of it.
     """
     place = pathlib.Path(place)
     if place.is_dir():
@@ -132,7 +132,7 @@ def open_files(place):
 
 
 def _labels(scene, name, names, read, place):
-    """1 where the object is; an empty scene is all background, without a mask."""
+    """Returns labels, 1 for the object; empty scenes have no mask and are all 0."""
     if scene.endswith(f"/{_EMPTY_SCENE}"):
         return np.zeros((*SIZE, 1), np.uint8)
     folder, _, frame = name.rpartition("/")

@@ -23,7 +23,7 @@ _VARIANTS = {
     "outd": "Shapes and materials that the others do not have; for tests alone.",
 }
 _TEST_ONLY = "outd"
-_COLORED = "vbg"  # elsewhere the files have colours that were not used
+_COLORED = "vbg"  # in other variants the colours in the files were not used
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -104,15 +104,15 @@ def find_scenes(place, variant: str) -> list:
     """Finds the pictures of a variant.
 
     Args:
-        place: its folder, `clevrtex_VARIANT`.
-        variant: its name.
+        place: Its folder, `clevrtex_VARIANT`.
+        variant: Its name.
 
     Returns:
         Paths of the pictures in the order of their numbers.
 
     Raises:
-        ValueError: there are fewer than ten, a number is missing or is there twice, or
-            a picture has no labels or no description.
+        ValueError: If there are fewer than ten, a number is missing or is there twice,
+            or a picture has no labels or no description.
     """
     pattern = re.compile(rf"CLEVRTEX_{variant}_(\d+)\.png")
     scenes, others = {}, set()
@@ -146,7 +146,7 @@ def find_scenes(place, variant: str) -> list:
 
 
 def _picture(path):
-    """A picture as TFDS takes it; an alpha channel, all opaque, is left out."""
+    """Returns a picture for TFDS without its (opaque) alpha channel."""
     data = path.read_bytes()
     checked_image(data, SIZE, str(path))
     if Image.open(io.BytesIO(data)).mode == "RGB":
@@ -170,7 +170,7 @@ def _labels(path):
 
 
 def _facts(path):
-    """What a scene's description says of its ground and objects."""
+    """Returns the ground and objects of a scene from its description."""
     try:
         facts = json.loads(path.read_bytes())
         objects = [

@@ -1,9 +1,9 @@
-"""Small files in exactly the formats of the data sets' sources, drawn, not real.
+"""Synthetic dummy files in exactly the formats of the data sets' source files.
 
 `python -m datasets.dummy_data FOLDER` (installed: `python -m
-genesis_keras_datasets.dummy_data FOLDER`) writes them and makes the data sets of
-them. Each module states a source's format by writing it with the common libraries;
-none shares code with the readers of the builders.
+genesis_keras_datasets.dummy_data FOLDER`) writes them and prepares the data sets from
+them. Each module documents a format by writing it with common libraries, without
+sharing code with the readers of the builders.
 """
 
 from .apc import write_apc as write_apc
@@ -25,5 +25,5 @@ WRITERS = {
     "sketchy": write_sketchy,
     "tetrominoes": write_multi_object,
 }
-"""Data set -> function (name, folder) that writes its source files and returns what
-is in them, as the tests need it."""
+"""Data set -> function (name, folder) that writes its source files and returns their
+contents for tests."""

@@ -1,10 +1,10 @@
-"""Writes dummy source files and makes the data sets of them.
+"""Writes dummy source files and prepares the data sets from them.
 
     python -m datasets.dummy_data FOLDER [NAME ...]
 
-leaves the source files in FOLDER/source/NAME and the data sets in FOLDER/data, to be
-passed on as `--data_dir=FOLDER/data`. The pictures are drawn: they show that the code
-runs, nothing about a model.
+writes the source files to FOLDER/source/NAME and the data sets to FOLDER/data, for
+`--data_dir=FOLDER/data`. The pictures are synthetic: they are for testing the code, not
+for evaluating models.
 """
 
 import argparse
@@ -16,10 +16,10 @@ from .making import make
 
 
 def main(arguments=None):
-    """Does what the module says.
+    """Writes the files and prepares the data sets.
 
     Args:
-        arguments: list of words; None takes those of the command line.
+        arguments: List of arguments; None for those of the command line.
     """
     parser = argparse.ArgumentParser(prog="dummy_data", description=__doc__)
     parser.add_argument("folder", type=pathlib.Path)

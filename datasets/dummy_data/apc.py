@@ -26,8 +26,8 @@ def write_apc(name: str, folder) -> dict:
     """Writes the dummy file.
 
     Args:
-        name: of the data set, not used.
-        folder: where it goes.
+        name: Name of the data set, unused.
+        folder: Output folder.
 
     Returns:
         "PLACE/OBJECT/SCENE" -> frame's name -> image [480, 640, 3], labels [480, 640].

@@ -4,7 +4,7 @@ The format: a folder `clevrtex_VARIANT` for each variant, in it folders with
 `CLEVRTEX_VARIANT_NNNNNN.png` (320 wide, 240 high, RGB or RGBA), a palette PNG
 `CLEVRTEX_VARIANT_NNNNNN_flat.png` whose index is the label, and
 `CLEVRTEX_VARIANT_NNNNNN.json` with `ground_material` and `objects`, each with `shape`,
-`material`, `size`, `rotation` and `color`, besides things not used.
+`material`, `size`, `rotation` and `color`, besides unused entries.
 """
 
 import json
@@ -25,8 +25,8 @@ def write_clevrtex(name: str, folder) -> dict:
     """Writes the dummy files.
 
     Args:
-        name: of the data set, not used.
-        folder: where they go.
+        name: Name of the data set, unused.
+        folder: Output folder.
 
     Returns:
         Variant -> list of scenes in the order of their numbers: "image" [240, 320, 3],

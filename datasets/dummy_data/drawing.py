@@ -1,4 +1,4 @@
-"""Pictures to fill the dummy files with: discs and blocks of random colours."""
+"""Pictures for the dummy files: discs and blocks of random colours."""
 
 import io
 
@@ -7,7 +7,7 @@ from PIL import Image
 
 
 def random_colour(rng) -> np.ndarray:
-    """A colour, uint8 [3], never very dark."""
+    """Returns a random colour, uint8 [3], that is not very dark."""
     return rng.integers(60, 256, 3).astype(np.uint8)
 
 
@@ -17,9 +17,9 @@ def paint_discs(rng, image, entities, indices, radius):
     Args:
         rng: NumPy's generator.
         image: uint8 [H, W, 3], changed.
-        entities: integers [H, W], changed: a disc's pixels become its index.
-        indices: of the discs, from back to front.
-        radius: lowest and highest, in pixels.
+        entities: Integers [H, W], changed: a disc's pixels become its index.
+        indices: Indices of the discs, from back to front.
+        radius: Minimum and maximum radius, in pixels.
     """
     height, width = entities.shape
     y, x = np.mgrid[:height, :width]

@@ -1,4 +1,4 @@
-"""Makes data sets of dummy source files."""
+"""Prepares data sets from dummy source files."""
 
 import contextlib
 import importlib
@@ -6,17 +6,17 @@ import io
 
 from ..rendered.rendered_config import RenderedConfig
 
-# The data sets that are split by numbers of scenes get smaller numbers.
+# Data sets that are split by numbers of scenes get smaller numbers.
 _COUNTS = {"num_test": 3, "num_validation": 2}
 
 
 def make(name: str, source, data_dir):
-    """Makes a data set, in all its variants, of dummy source files.
+    """Prepares all variants of a data set from dummy source files.
 
     Args:
-        name: of the data set.
-        source: folder with the files, in a folder of the data set's name.
-        data_dir: folder of all TFDS data sets.
+        name: Name of the data set.
+        source: Folder with the files, in a folder of the data set's name.
+        data_dir: Folder of all TFDS data sets.
     """
     import tensorflow_datasets as tfds
 
@@ -34,20 +34,21 @@ def make(name: str, source, data_dir):
 
 
 def file_configs(builder_class) -> list:
-    """The configurations of a builder that are made of source files."""
+    """Returns the configurations of a builder that are based on source files."""
     configs = builder_class.BUILDER_CONFIGS
     return [config for config in configs if not isinstance(config, RenderedConfig)]
 
 
 @contextlib.contextmanager
 def fewer_test_scenes(config):
-    """Lets a configuration that splits by numbers of scenes take smaller ones.
+    """Context manager in which a configuration has smaller numbers of scenes.
 
-    TFDS accepts no other configuration of the same name, so this one is changed for
-    a while.
+    TFDS does not accept another configuration of the same name, so this one is changed
+    temporarily.
 
     Args:
-        config: of a builder; others are left alone.
+        config: Configuration of a builder; those without numbers of scenes are not
+            changed.
     """
     before = {name: getattr(config, name) for name in _COUNTS if hasattr(config, name)}
     for name in before:

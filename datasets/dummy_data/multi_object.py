@@ -1,9 +1,9 @@
 """Dummy files of objects_room, multi_dsprites, tetrominoes and clevr_with_masks.
 
 The format of all four: one TFRecord file, compressed with GZIP; each record a
-`tf.train.Example`. `image` and `mask` are bytes lists with one element for each byte
-of the array, in C order. A mask is 255 where its entity is seen, else 0; masks of
-entities that a scene does not have are 0 everywhere.
+`tf.train.Example`. `image` and `mask` are bytes lists with one element for each byte of
+the array, in C order. A mask is 255 where its entity is visible, else 0; masks of
+entities that are not in a scene are 0 everywhere.
 
 - objects_room: image [64, 64, 3], mask [E, 64, 64, 1], E = 7, in the test files
   empty_room 4, six_objects and identical_color 10; the first four are sky, floor and
@@ -30,7 +30,7 @@ NUM_SCENES = 8
 _ROOM = "objects_room/objects_room_{}.tfrecords"
 _SPRITES = "multi_dsprites/multi_dsprites_{}.tfrecords"
 
-# File -> what `_scene` needs to know; the numbers are those of the list above.
+# File -> arguments of `_scene`; the numbers are those of the list above.
 _FILES = {
     _ROOM.format("train"): {"size": (64, 64), "entities": 7, "objects": (1, 3)},
     _ROOM.format("test_empty_room"): {
@@ -88,13 +88,13 @@ def write_multi_object(name: str, folder, num_scenes: int = NUM_SCENES) -> dict:
     """Writes the dummy files of one of the four data sets.
 
     Args:
-        name: of the data set.
-        folder: where they go.
-        num_scenes: in each file.
+        name: Name of the data set.
+        folder: Output folder.
+        num_scenes: Number of scenes per file.
 
     Returns:
-        File name -> list of the scenes' arrays: "image" as it should be shown, [H,
-        W, 3], "labels" [H, W], and every factor.
+        Dict from file names to lists of the scenes' arrays: the decoded "image" [H, W,
+        3], "labels" [H, W], and all factors.
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -115,7 +115,7 @@ def write_multi_object(name: str, folder, num_scenes: int = NUM_SCENES) -> dict:
 
 
 def _scene(rng, data_set, file_name, size, entities, objects):
-    """A scene as it should be read, and its features as they are stored."""
+    """Returns the expected contents of a scene, and its features as stored."""
     num_objects = int(rng.integers(objects[0], objects[1] + 1))
     image, entity_map = _background(rng, data_set, file_name, size)
     first = int(entity_map.max()) + 1
@@ -159,7 +159,7 @@ def _background(rng, data_set, file_name, size):
 
 
 def _paint_blocks(rng, image, entity_map, indices):
-    """Tetrominoes of 4-pixel cells, side by side so that all are whole."""
+    """Paints tetrominoes of 4-pixel cells that do not overlap."""
     shapes = ("##/##", "####", "#./#./##", ".##/##.", "###/.#.")
     for column, index in enumerate(indices):
         rows = shapes[rng.integers(len(shapes))].split("/")
@@ -176,7 +176,7 @@ def _paint_blocks(rng, image, entity_map, indices):
 
 
 def _factors(rng, data_set, entities, num_visible, gray):
-    """Numbers of the right shapes; `visibility` alone means something."""
+    """Returns factors of the right shapes; only `visibility` is meaningful."""
     factors = {}
     for width, names in zip((1, 3), _FLOATS[data_set], strict=False):
         for name in names:

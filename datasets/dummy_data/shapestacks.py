@@ -2,8 +2,8 @@
 
 The format: three gzipped tar archives.
 
-- shapestacks-meta.tar.gz: `splits/SET/{train,eval,test}.txt`, one scenario's name a
-  line, for the sets default, blocks_all and ccs_all.
+- shapestacks-meta.tar.gz: `splits/SET/{train,eval,test}.txt`, with the name of one
+  scenario per line, for the sets default, blocks_all and ccs_all.
 - shapestacks-rgb.tar.gz: `recordings/SCENARIO/rgb-w=W-f=F-l=L-c=C-cam_N-mono-0.png`,
   224x224, RGB.
 - shapestacks-iseg.tar.gz: `iseg/SCENARIO/iseg-w=0-f=0-l=0-c=original-cam_N-mono-0.map`,
@@ -31,8 +31,8 @@ def write_shapestacks(name: str, folder) -> dict:
     """Writes the dummy files.
 
     Args:
-        name: of the data set, not used.
-        folder: where they go.
+        name: Name of the data set, unused.
+        folder: Output folder.
 
     Returns:
         "splits": set -> split -> scenarios, and "frames": (scenario, camera) -> the
@@ -70,7 +70,7 @@ def write_shapestacks(name: str, folder) -> dict:
 
 
 def _stack(rng):
-    """Two to six blocks on each other before a wall; label 1 is the lowest."""
+    """Draws two to six stacked blocks in front of a wall; label 1 is the lowest."""
     image = np.zeros((_SIDE, _SIDE, 3), np.uint8)
     labels = np.zeros((_SIDE, _SIDE), np.uint8)
     image[:150], image[150:] = random_colour(rng), random_colour(rng)

@@ -1,10 +1,10 @@
 """Dummy files of Sketchy.
 
 The format: four tar archives, compressed with bzip2, each with a folder of episode
-files without an ending. An episode is a TFRecord file, not compressed, of
+files without a suffix. An episode is a TFRecord file, not compressed, of
 `tf.train.Example`s, one for each time step. `pixels/basket_front_left` and
-`pixels/basket_front_right` are bytes lists of one element, a JPEG of 600x960; there
-are many other features.
+`pixels/basket_front_right` are bytes lists of one element, a JPEG of 600x960; there are
+many other features.
 """
 
 import io
@@ -26,8 +26,8 @@ def write_sketchy(name: str, folder) -> dict:
     """Writes the dummy files.
 
     Args:
-        name: of the data set, not used.
-        folder: where they go.
+        name: Name of the data set, unused.
+        folder: Output folder.
 
     Returns:
         Episode file's name -> list of steps, "left" and "right" -> JPEG bytes.
@@ -53,7 +53,7 @@ def write_sketchy(name: str, folder) -> dict:
 
 
 def _step(rng):
-    """Both cameras' views: three blocks in a grey basket."""
+    """Returns the views of both cameras: three blocks in a grey basket."""
     views = {}
     for camera in ("left", "right"):
         image = np.full((*_SIZE, 3), 90, np.uint8)

@@ -9,11 +9,11 @@ from ..sources import SourceFile, fetch
 
 
 def _scene(num_entities):
-    # Sky, floor and two halves of the wall come first.
+    # The first entities are sky, floor and two halves of the wall.
     return SceneFormat(64, 64, num_entities, num_background=4)
 
 
-#: Test split out of the training distribution -> the format of its file.
+# : Out-of-distribution test split -> format of its file.
 OTHER_TEST_SPLITS = {
     "empty_room": _scene(4),
     "six_objects": _scene(10),
@@ -22,7 +22,7 @@ OTHER_TEST_SPLITS = {
 
 
 class Builder(MultiObjectBuilder):
-    """Builder of ObjectsRoom: rooms with up to three objects, or more in tests."""
+    """Builder of ObjectsRoom: rooms with one to six objects."""
 
     BUILDER_CONFIGS = [
         MultiObjectConfig(
@@ -34,13 +34,13 @@ class Builder(MultiObjectBuilder):
         ),
         RenderedConfig(
             name="rendered",
-            description="Rooms like the original ones, drawn on this machine.",
+            description="Rooms like the original ones, rendered on this machine.",
             kind="rooms",
         ),
         RenderedConfig(
             name="textured",
-            description="Drawn rooms in which floor, walls and objects carry "
-            "two-colour materials, so that colour does not tell objects apart.",
+            description="Rendered rooms in which floor, walls and objects have "
+            "two-colour materials, so that objects cannot be distinguished by colour.",
             kind="rooms",
             textured=True,
         ),

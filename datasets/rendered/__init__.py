@@ -1,10 +1,10 @@
-"""Rooms and stacks, drawn by MuJoCo on the user's own machine.
+"""Rooms and stacks that are rendered by MuJoCo on the user's machine.
 
-`scenes`, `rooms` and `stacks` say what there is to see, `renderer`, `room_renderer`
-and `stack_renderer` draw it, `workers` does so in several processes.
+`scenes`, `rooms` and `stacks` define the scenes; `renderer`, `room_renderer` and
+`stack_renderer` render them; `workers` does so in several processes.
 """
 
 import os
 
-# MuJoCo reads it when it is first imported; without a screen EGL is what works.
+# MuJoCo reads the variable when it is first imported; EGL works without a display.
 os.environ.setdefault("MUJOCO_GL", "egl")

@@ -1,6 +1,6 @@
-"""A picture of all splits: `python -m datasets.rendered.contact_sheet rooms FILE.png`.
+"""Overview of all splits: `python -m datasets.rendered.contact_sheet rooms FILE.png`.
 
-One row of pictures for each split, and below it their labels.
+The picture has a row of images for each split, and their labels below.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from .drawing import RECIPES
 from .rendered_config import RenderedConfig
 from .workers import chunks
 
-# Of label 0, the background, and of six objects.
+# Colours of label 0, the background, and of six objects.
 _PALETTE = np.array(
     [
         (40, 40, 40),
@@ -33,13 +33,13 @@ _SAME_AS_TRAINING = ("validation", "test")
 def contact_sheet(
     kind: str, image_size: int, num_columns: int, textured: bool = False
 ) -> np.ndarray:
-    """Draws the first scenes of each split but those that look like training.
+    """Draws the first scenes of each split, except splits that look like training.
 
     Args:
         kind: "rooms" or "stacks".
-        image_size: side of a picture in pixels.
-        num_columns: scenes of a split.
-        textured: whether rooms carry two-colour materials.
+        image_size: Side of a picture in pixels.
+        num_columns: Number of scenes per split.
+        textured: Whether rooms have two-colour materials.
 
     Returns:
         uint8 [rows * image_size, num_columns * image_size, 3].
@@ -64,10 +64,10 @@ def contact_sheet(
 
 
 def main(arguments=None):
-    """Does what the module says.
+    """Writes the picture.
 
     Args:
-        arguments: list of words; None takes those of the command line.
+        arguments: List of arguments; None for those of the command line.
     """
     parser = argparse.ArgumentParser(prog="contact_sheet", description=__doc__)
     parser.add_argument("kind", choices=RECIPES)

@@ -1,7 +1,7 @@
-"""A run of scenes of one split: pictures, labels and what is in them, as arrays.
+"""Renders consecutive scenes of a split: images, labels and factors as arrays.
 
-Scene i depends on the kind, the recipe, the picture's size, the seed, the split's
-number and i, and on nothing else: any process can draw any part.
+Scene i depends only on the kind, the recipe, the image size, the seed, the number of
+the split and i, so that any process can render any part.
 """
 
 import functools
@@ -12,24 +12,24 @@ from .rooms import ROOM_RECIPES, RoomRecipe, draw_room
 from .scenes import SHAPES
 from .stacks import STACK_RECIPES, StackRecipe, draw_stack
 
-#: The greatest number of objects in a scene, and of rows in the arrays of them.
+# : Maximum number of objects in a scene, and number of rows in their arrays.
 MAX_OBJECTS = 6
-_MIN_PIXELS = 10  # of an object in a picture of 64 x 64
+_MIN_PIXELS = 10  # of an object in an image of 64 x 64
 RECIPES = {"rooms": ROOM_RECIPES, "stacks": STACK_RECIPES}
 _RECIPE_CLASSES = {"rooms": RoomRecipe, "stacks": StackRecipe}
 
 
 def draw_scenes(kind, recipe, split_id, seed, image_size, start, stop):
-    """Draws scenes `start` to `stop` of a split.
+    """Renders scenes `start` to `stop` of a split.
 
     Args:
         kind: "rooms" or "stacks".
-        recipe: fields of its `RoomRecipe` or `StackRecipe`, a dict.
-        split_id: number of the split.
-        seed: of the data set.
-        image_size: S, side of the pictures in pixels.
-        start: index of the first scene.
-        stop: index after the last.
+        recipe: Dict of the fields of a `RoomRecipe` or `StackRecipe`.
+        split_id: Number of the split.
+        seed: Random seed of the data set.
+        image_size: Side S of the images in pixels.
+        start: Index of the first scene.
+        stop: Index after the last.
 
     Returns:
         Dict of arrays with the scenes along the first axis. "image", uint8
@@ -48,7 +48,7 @@ def draw_scenes(kind, recipe, split_id, seed, image_size, start, stop):
 
 
 def _draw_visible(kind, recipe, image_size, seeds):
-    """Draws scenes until all objects of one can be seen."""
+    """Samples scenes until one is found in which all objects are visible."""
     rng = np.random.default_rng(seeds)
     textured = getattr(recipe, "textured", False)
     renderer, draw = _tools(kind, image_size, textured)
@@ -63,7 +63,7 @@ def _draw_visible(kind, recipe, image_size, seeds):
 
 
 def _factors(objects, pixels):
-    """What is known of the objects, in arrays of `MAX_OBJECTS` rows."""
+    """Returns the factors of the objects, in arrays of `MAX_OBJECTS` rows."""
     rows = {
         "color": np.zeros((MAX_OBJECTS, 3), np.float32),
         "size": np.zeros((MAX_OBJECTS, 3), np.float32),
@@ -80,7 +80,7 @@ def _factors(objects, pixels):
 
 @functools.cache
 def _tools(kind, image_size, textured):
-    """One renderer a process and kind, and the function that draws its scenes."""
+    """Returns the renderer of a kind, one per process, and its sampling function."""
     if kind == "rooms":
         from .room_renderer import RoomRenderer
 

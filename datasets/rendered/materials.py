@@ -1,7 +1,7 @@
 """Two-colour materials of textured rooms, the same on every machine.
 
-`NUM_HUES` colours make a ring; a material is a pattern in two of them. So a room's
-floor, walls and objects can differ in their materials and yet share their colours.
+There is a ring of `NUM_HUES` colours, and a material is a pattern of two of them.
+Floor, walls and objects of a room can thus have different materials, but share colours.
 """
 
 import colorsys
@@ -12,7 +12,7 @@ import numpy as np
 NUM_HUES = 8
 PATTERNS = ("stripes", "checks", "dots", "noise")
 SIDE = 64
-_PERIOD = 32  # pixels; two periods to a texture
+_PERIOD = 32  # pixels; a texture has two periods
 _SATURATION, _VALUE = 0.85, (1.0, 0.65)  # of even and odd colours
 
 
@@ -35,13 +35,13 @@ def material_names() -> tuple[str, ...]:
 
 
 def material_name(pattern: str, pair: tuple[int, int]) -> str:
-    """Name of the material with a pattern in two colours, in any order."""
+    """Returns the name of the material of a pattern and two colours, in any order."""
     low, high = sorted(pair)
     return f"{pattern}_{low}_{high}"
 
 
 def mean_color(pair: tuple[int, int]) -> tuple[float, float, float]:
-    """RGB in [0, 1] of what a material of two colours looks like from afar."""
+    """Returns the average colour of a material, RGB in [0, 1]."""
     return tuple(float(c) for c in colors()[list(pair)].mean(axis=0) / 255)
 
 

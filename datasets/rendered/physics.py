@@ -1,4 +1,4 @@
-"""Whether a stack stands: MuJoCo lets it come to rest, for a second at most."""
+"""Checks whether a stack is stable, by simulating it with MuJoCo for a second."""
 
 import dataclasses
 import math
@@ -10,22 +10,23 @@ from .scenes import SceneObject
 
 _SECONDS = 1.0
 _TIME_STEP = 0.004
-_MAX_SHIFT = 0.05  # metres that an object of a standing stack may move
-# At rest: slower than this (m/s, rad/s) for so many steps, once it has had time to
-# fall. What falls by `_MAX_SHIFT` within the second is four times as fast by then.
+_MAX_SHIFT = 0.05  # maximum movement of an object in a stable stack, in metres
+# An object is at rest if it is slower than this (m/s, rad/s) for so many steps, after
+# it had time to fall. An object that falls by `_MAX_SHIFT` within the second is four
+# times as fast by then.
 _MAX_SPEED = 0.003
 _STEPS_AT_REST = 5
 _FIRST_STEPS = 30
 
 
 def settle(objects: tuple[SceneObject, ...]) -> tuple[SceneObject, ...] | None:
-    """Lets objects come to rest on each other, for a second at most.
+    """Simulates stacked objects until they are at rest, for a second at most.
 
     Args:
-        objects: from the bottom, the lowest just above the floor.
+        objects: The objects from the bottom, the lowest just above the floor.
 
     Returns:
-        The objects where they came to rest; None where one moved by more than 5 cm.
+        The objects at their final positions; None if one moved by more than 5 cm.
     """
     model = mujoco.MjModel.from_xml_string(_physics_xml(objects))
     data = mujoco.MjData(model)
@@ -40,7 +41,7 @@ def settle(objects: tuple[SceneObject, ...]) -> tuple[SceneObject, ...] | None:
 
 
 def _run_to_rest(model, data):
-    """Steps until nothing moves; the second is over by then for one in seven."""
+    """Simulates until all objects are at rest; one in seven stacks takes a second."""
     calm = 0
     for step in range(round(_SECONDS / _TIME_STEP)):
         mujoco.mj_step(model, data)

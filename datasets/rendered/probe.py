@@ -1,4 +1,4 @@
-"""Finds out whether scenes can be drawn here, and says what is missing if not."""
+"""Checks whether scenes can be rendered here, and explains what is missing if not."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ import mujoco
 model = mujoco.MjModel.from_xml_string("<mujoco/>")
 mujoco.Renderer(model, 8, 8).render()
 """
-# Variables that choose the graphics library, and the values that are no choice.
+# Variables that select the graphics library, and values that select none.
 _VARIABLES = {
     "MUJOCO_GL": ("", "egl"),
     "MUJOCO_EGL_DEVICE_ID": ("",),
@@ -26,16 +26,16 @@ _SYSTEM = (
 
 
 def check(name: str, program: str = _PROGRAM, seconds: float = _SECONDS):
-    """Draws a picture in a process of its own.
+    """Renders an image in a separate process.
 
     Args:
-        name: of the data set, for the message.
-        program: what that process runs.
-        seconds: how long it may take.
+        name: Name of the data set, for the message.
+        program: Program that the process runs.
+        seconds: Time limit in seconds.
 
     Raises:
-        ValueError: MuJoCo or the graphics library is missing or hangs, or a variable
-            of the environment chooses one that does not work here.
+        ValueError: If MuJoCo or the graphics library is missing or hangs, or an
+            environment variable selects one that does not work here.
     """
     try:
         result = subprocess.run(
@@ -58,7 +58,7 @@ def check(name: str, program: str = _PROGRAM, seconds: float = _SECONDS):
 
 
 def _advice():
-    """What to do, first of all about variables that choose another library."""
+    """Returns advice, first about variables that select another library."""
     values = {name: os.environ.get(name, "") for name in _VARIABLES}
     chosen = [
         f"{name}={value!r}"

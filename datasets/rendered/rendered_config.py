@@ -1,4 +1,4 @@
-"""The builder configuration of data sets that are drawn here."""
+"""The builder configuration of rendered data sets."""
 
 import dataclasses
 import hashlib
@@ -15,16 +15,16 @@ from . import probe
 from .drawing import MAX_OBJECTS, RECIPES
 from .workers import chunks
 
-# Side of pictures. At 224 the usual compression takes half as long as drawing does, a
-# fast one a fifth of that for files that are a tenth larger.
+# Image side. At 224, default compression takes half as long as rendering; fast
+# compression takes a fifth of that, with files that are a tenth larger.
 _LARGEST_BEST_COMPRESSED = 64
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
 class RenderedConfig(tfds.core.BuilderConfig):
-    """A variant of ObjectsRoom or ShapeStacks that is drawn, not downloaded.
+    """A variant of ObjectsRoom or ShapeStacks that is rendered, not downloaded.
 
-    TFDS files a variant under its name alone, so give each its own.
+    TFDS identifies a variant only by its name, so each needs a different one.
 
     ```python
     config = RenderedConfig(
@@ -35,22 +35,22 @@ class RenderedConfig(tfds.core.BuilderConfig):
 
     Args:
         kind: "rooms" or "stacks".
-        image_size: side of the square pictures in pixels, at least 16.
-        num_objects: least and greatest number of objects in the splits train,
-            validation and test; at most 6. By default 1 to 3 in rooms, 2 to 6 in
+        image_size: Side of the square pictures in pixels, at least 16.
+        num_objects: Minimum and maximum number of objects in the splits train,
+            validation and test; at most 6. Defaults to 1 to 3 for rooms and 2 to 6 for
             stacks.
-        identical_color: whether objects of a scene share their colour in those
+        identical_color: Whether all objects of a scene have the same colour in those
             splits.
-        textured: whether floor, walls and objects of rooms carry two-colour
-            materials, in all splits. Each colour is then in two of them or more.
-        seed: non-negative.
-        num_train: scenes of the training split.
-        num_validation: of the validation split.
-        num_test: of each test split.
-        num_processes: that draw at the same time; the data do not depend on it.
+        textured: Whether floor, walls and objects of rooms have two-colour materials,
+            in all splits. Each colour then occurs in at least two materials.
+        seed: Random seed, non-negative.
+        num_train: Number of scenes in the training split.
+        num_validation: Number of scenes in the validation split.
+        num_test: Number of scenes in each test split.
+        num_processes: Number of parallel rendering processes; does not affect the data.
 
     Raises:
-        ValueError: an argument is out of its range.
+        ValueError: If an argument is out of range.
     """
 
     kind: str
@@ -87,7 +87,7 @@ class RenderedConfig(tfds.core.BuilderConfig):
                 )
 
     def features(self) -> tfds.features.FeaturesDict:
-        """Image, labels, and what is known of each object (`draw_scenes`)."""
+        """Returns the features: image, labels, and factors (`draw_scenes`)."""
         size = (self.image_size, self.image_size)
 
         def tensor(*shape, dtype=np.float32):
@@ -112,10 +112,10 @@ class RenderedConfig(tfds.core.BuilderConfig):
         )
 
     def splits(self, dl_manager: tfds.download.DownloadManager, name: str) -> dict:
-        """Split -> generator of its examples.
+        """Returns split -> generator of its examples.
 
         Raises:
-            ValueError: nothing can be drawn here.
+            ValueError: If scenes cannot be rendered here.
         """
         probe.check(name)
         cache = pathlib.Path(dl_manager.download_dir) / "rendered" / self._digest()
@@ -125,7 +125,7 @@ class RenderedConfig(tfds.core.BuilderConfig):
         }
 
     def recipe(self, split: str) -> dict:
-        """Fields of a split's recipe."""
+        """Returns the fields of a split's recipe."""
         recipe = dataclasses.asdict(RECIPES[self.kind][split])
         if split in ("train", "validation", "test"):
             if self.num_objects is not None:
@@ -136,7 +136,7 @@ class RenderedConfig(tfds.core.BuilderConfig):
         return recipe
 
     def job(self, split: str, split_id: int) -> dict:
-        """What a worker must know to draw scenes of a split."""
+        """Returns the job of a worker for scenes of a split."""
         return {
             "kind": self.kind,
             "recipe": self.recipe(split),
@@ -159,10 +159,10 @@ class RenderedConfig(tfds.core.BuilderConfig):
                 yield index, example
                 index += 1
         if split == list(RECIPES[self.kind])[-1]:
-            shutil.rmtree(cache.parent)  # until here an interrupted build resumes
+            shutil.rmtree(cache.parent)  # until then an interrupted build can resume
 
     def _digest(self):
-        """Name of the folder of a configuration's unfinished work."""
+        """Returns the folder name of a configuration's unfinished work."""
         facts = {
             "kind": self.kind,
             "seed": self.seed,

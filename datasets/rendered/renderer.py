@@ -1,8 +1,8 @@
-"""Pictures and labels of scenes, by MuJoCo.
+"""Renders images and labels of scenes with MuJoCo.
 
-The model is compiled once with every shape for every object; a scene shows some of
-them, moves and colours them. Import this module only in a process of its own, as
-`workers` does: in one with TensorFlow the graphics library can crash.
+The model is compiled once with all shapes for all objects; rendering a scene shows,
+moves and colours some of them. Only import this module in a separate process, as
+`workers` does: in a process with TensorFlow the graphics library can crash.
 """
 
 import io
@@ -18,26 +18,26 @@ from .scenes import SHAPES, Camera, SceneObject
 _SHOWN, _HIDDEN = 0, 3  # groups of geoms: MuJoCo's default shows 0 to 2
 _MESH_SIDES = 24
 _MESHES = ("cone", "icosahedron")
-#: Sizes that meshes come in, relative to that of their first geom.
+# : Available sizes of meshes, relative to that of their first geom.
 MESH_SCALES = (0.85, 1.0, 1.15)
 
 
 class SceneRenderer:
-    """Draws scenes of objects in a world.
+    """Renders objects in a world.
 
     Args:
         world: MJCF elements of the world body: floor, walls, lights.
-        assets: MJCF elements of the textures and materials they use.
-        num_objects: the greatest number of objects.
-        image_size: side of the pictures in pixels.
-        mesh_sizes: shape -> half extents at scale 1, of those shapes that are
-            meshes. Others can have any size.
-        files: name -> content of the files that `assets` names.
-        shadow_scale: share of a lamp's cone in which there are shadows; at its edge
-            there may be specks.
+        assets: MJCF elements of their textures and materials.
+        num_objects: Maximum number of objects.
+        image_size: Side of the images in pixels.
+        mesh_sizes: Dict from shapes that are meshes to their half extents at scale 1.
+            Other shapes can have any size.
+        files: Dict from file names in `assets` to contents.
+        shadow_scale: Fraction of a lamp's cone in which there are shadows; artefacts
+            are possible at its edge.
 
     Raises:
-        mujoco.FatalError: there is no display to draw on.
+        mujoco.FatalError: If there is no display for rendering.
     """
 
     def __init__(
@@ -69,15 +69,15 @@ class SceneRenderer:
     def render(
         self, objects: Sequence[SceneObject], camera: Camera
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Draws one scene.
+        """Renders a scene.
 
         Args:
-            objects: as many as the constructor allows, or fewer.
-            camera: where from.
+            objects: At most `num_objects` objects.
+            camera: The camera.
 
         Returns:
-            The picture, uint8 [S, S, 3], and its labels, uint8 [S, S, 1]: 0 for the
-            background and i + 1 where object i is seen.
+            The image, uint8 [S, S, 3], and its labels, uint8 [S, S, 1]: 0 for the
+            background and i + 1 where object i is visible.
         """
         self.model.geom_group[self.label_of_geom[:-1] > 0] = _HIDDEN
         for i, item in enumerate(objects):
@@ -94,7 +94,7 @@ class SceneRenderer:
         return image, self.label_of_geom[ids]
 
     def color(self, material: str, rgb: tuple[float, float, float]):
-        """Gives a material of the world a colour."""
+        """Sets the colour of a material of the world."""
         self.model.mat_rgba[self._id("material", material), :3] = rgb
 
     def close(self):
@@ -131,14 +131,14 @@ class SceneRenderer:
 
 
 def png(image: np.ndarray) -> bytes:
-    """A PNG file of a texture, uint8 [H, W, 3], as `files` of the renderer takes it."""
+    """Encodes a texture, uint8 [H, W, 3], as a PNG file for `files`."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG")
     return buffer.getvalue()
 
 
 def _geom_size(item):
-    """Half extents -> what MuJoCo calls a size."""
+    """Converts half extents to MuJoCo's size."""
     x, _, z = item.size
     sizes = {
         "sphere": (x, 0, 0),
@@ -188,7 +188,7 @@ def _model_xml(world, assets, num_objects, image_size, mesh_sizes, shadow_scale)
 
 
 def _vertices(shape):
-    """Points [N, 3] whose convex hull is the shape, within [-1, 1]."""
+    """Returns points [N, 3] in [-1, 1] whose convex hull is the shape."""
     if shape == "cone":
         angles = np.arange(_MESH_SIDES) * 2 * np.pi / _MESH_SIDES
         base = np.stack([np.cos(angles), np.sin(angles), -np.ones_like(angles)], 1)

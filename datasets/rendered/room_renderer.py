@@ -1,4 +1,4 @@
-"""The look of rooms: sky, checked floor, four walls, one lamp with shadows."""
+"""The appearance of rooms: sky, checked floor, four walls, a lamp with shadows."""
 
 import numpy as np
 
@@ -34,8 +34,8 @@ _WORLD = f"""
 <light name="lamp" type="spot" pos="1.5 1.5 4" dir="0 0 -1" cutoff="75" exponent="2"
   diffuse=".55 .55 .55" specular=".3 .3 .3" castshadow="true"/>
 """
-# Boxes would smear a flat texture: planes before the walls carry it. The first and
-# second axis of a plane, along which it has its texture, are horizontal and up.
+# Boxes would distort a flat texture, so it is on planes in front of the walls. The
+# first and second axis of a plane, along which it is textured, are horizontal and up.
 _HANGINGS = "".join(
     f'<geom name="hanging_{i}" type="plane" material="wall" '
     f'pos="{x} {y} {_WALL_HEIGHT / 2}" size="{_HALF} {_WALL_HEIGHT / 2} 1" '
@@ -46,12 +46,12 @@ _MESHES = {shape: SIZES[shape] for shape in ("cone", "icosahedron")}
 
 
 class RoomRenderer:
-    """Draws rooms.
+    """Renders rooms.
 
     Args:
-        image_size: side of the pictures in pixels.
-        max_objects: the greatest number of objects in a room.
-        textured: whether rooms may have materials.
+        image_size: Side of the images in pixels.
+        max_objects: Maximum number of objects in a room.
+        textured: Whether rooms may have materials.
     """
 
     def __init__(self, image_size: int, max_objects: int = 6, textured: bool = False):
@@ -63,7 +63,7 @@ class RoomRenderer:
         )
 
     def render(self, room: Room) -> tuple[np.ndarray, np.ndarray]:
-        """Draws a room; returns what `SceneRenderer.render` does."""
+        """Renders a room; see `SceneRenderer.render` for the result."""
         self.scene.color("floor", room.floor)
         self.scene.color("wall", room.wall)
         model = self.scene.model
@@ -89,7 +89,7 @@ def _material_files():
 
 
 def _material_assets(files):
-    """Each material twice: around an object, and on flat floors and walls."""
+    """Returns each material twice: for objects, and for flat floors and walls."""
     parts = []
     for file in files:
         name = file.removesuffix(".png")

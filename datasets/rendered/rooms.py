@@ -1,4 +1,4 @@
-"""Rooms like those of ObjectsRoom: where everything stands, without a renderer."""
+"""Sampling of rooms like those of ObjectsRoom, independent of the renderer."""
 
 import dataclasses
 import math
@@ -29,14 +29,14 @@ _MAX_TRIES = 200
 
 @dataclasses.dataclass(frozen=True)
 class RoomRecipe:
-    """What a split's rooms contain.
+    """The contents of a split's rooms.
 
     Args:
-        num_objects: least and greatest number of objects.
-        identical_color: whether all objects of a room have one colour, with
-            `textured` one pair of colours.
-        textured: whether floor, walls and objects carry materials of two colours.
-            Every colour of a room then belongs to two of these or more.
+        num_objects: Minimum and maximum number of objects.
+        identical_color: Whether all objects of a room have the same colour, or with
+            `textured` the same pair of colours.
+        textured: Whether floor, walls and objects have materials of two colours. Every
+            colour of a room then occurs in at least two of these.
     """
 
     num_objects: tuple[int, int] = (1, 3)
@@ -46,16 +46,16 @@ class RoomRecipe:
 
 @dataclasses.dataclass(frozen=True)
 class Room:
-    """One scene.
+    """A scene.
 
     Args:
-        objects: in no special order.
-        camera: looks across the room from near a corner.
-        floor: RGB in [0, 1].
-        wall: likewise.
-        light: x, y and z of the lamp, in metres.
-        floor_material: name of a material that is drawn instead of the colour.
-        wall_material: likewise.
+        objects: The objects, in any order.
+        camera: The camera, which looks across the room from near a corner.
+        floor: Colour of the floor, RGB in [0, 1].
+        wall: Colour of the walls, RGB in [0, 1].
+        light: Position (x, y, z) of the lamp in metres.
+        floor_material: Name of a material that replaces the colour of the floor.
+        wall_material: Name of a material that replaces the colour of the walls.
     """
 
     objects: tuple[SceneObject, ...]
@@ -79,7 +79,7 @@ ROOM_RECIPES = {
 
 
 def draw_room(rng: np.random.Generator, recipe: RoomRecipe) -> Room:
-    """Draws a room: camera, colours, light and objects that do not touch."""
+    """Samples a room: camera, colours, light and objects that do not touch."""
     camera = _draw_camera(rng)
     floor = random_color(rng, (0.75, 1.0), (0.7, 1.0))
     wall = random_color(rng, (0.55, 1.0), (0.6, 1.0))
@@ -98,10 +98,10 @@ def draw_room(rng: np.random.Generator, recipe: RoomRecipe) -> Room:
 
 
 def _with_materials(rng, room, identical_color):
-    """The room with materials on everything; an object's colour is their mean.
+    """Returns the room with materials; an object's colour is their mean.
 
-    Materials are neighbours in a ring of colours: each has two, and shares one with
-    the material before it and the other with the material after it.
+    The materials form a ring: each has two colours, one of which it shares with the
+    previous material and the other with the next.
     """
     count = len(room.objects)
     num_colors = 4 if identical_color else max(count + 2, 3)
@@ -129,7 +129,7 @@ def _draw_camera(rng):
 
 
 def _draw_places(rng, camera, count):
-    """Draws x and y of `count` objects in view; starts anew where they do not fit."""
+    """Samples x and y of `count` objects in view; restarts if they do not fit."""
     while True:
         places = []
         for _ in range(_MAX_TRIES):

@@ -1,4 +1,4 @@
-"""What rooms and stacks are made of: objects with a shape, a colour and a place."""
+"""Elements of rooms and stacks: objects and cameras."""
 
 import colorsys
 import dataclasses
@@ -11,16 +11,15 @@ SHAPES = ("sphere", "box", "cylinder", "capsule", "cone", "icosahedron")
 
 @dataclasses.dataclass(frozen=True)
 class SceneObject:
-    """One object of a scene.
+    """An object of a scene.
 
     Args:
-        shape: one of `SHAPES`.
+        shape: One of `SHAPES`.
         color: RGB in [0, 1].
-        size: half extents in metres along its own x, y and z axis.
-        position: of its centre, x, y and z in metres, z up.
-        rotation: a unit quaternion, w first.
-        material: name of a material that the renderer has, which is drawn instead
-            of `color`.
+        size: Half extents in metres along the object's x, y and z axes.
+        position: Position (x, y, z) of the centre in metres, z up.
+        rotation: A unit quaternion, w first.
+        material: Name of a material of the renderer that replaces `color`.
     """
 
     shape: str
@@ -33,12 +32,12 @@ class SceneObject:
 
 @dataclasses.dataclass(frozen=True)
 class Camera:
-    """Where the picture is taken from, with a vertical field of view of 45 degrees.
+    """A camera with a vertical field of view of 45 degrees.
 
     Args:
-        position: x, y and z in metres.
-        azimuth: direction of view in radians, 0 along x and pi / 2 along y.
-        elevation: of the direction of view, in radians, negative looking down.
+        position: Position (x, y, z) in metres.
+        azimuth: Direction of view in radians, 0 along x and pi / 2 along y.
+        elevation: Elevation of the direction of view in radians, negative looking down.
     """
 
     position: tuple[float, float, float]
@@ -46,7 +45,7 @@ class Camera:
     elevation: float
 
     def rotation(self) -> tuple[float, float, float, float]:
-        """The quaternion of a MuJoCo camera, which looks along its own -z, y up."""
+        """Returns the quaternion of a MuJoCo camera, which looks along -z with y up."""
         tilt = (math.pi / 2 + self.elevation) / 2  # about x, then the rest about z
         turn = (self.azimuth - math.pi / 2) / 2
         return (
@@ -58,7 +57,7 @@ class Camera:
 
 
 def yaw(angle: float) -> tuple[float, float, float, float]:
-    """The quaternion of a rotation about z by `angle` in radians."""
+    """Returns the quaternion of a rotation about z by `angle` in radians."""
     return (math.cos(angle / 2), 0.0, 0.0, math.sin(angle / 2))
 
 
@@ -67,6 +66,6 @@ def random_color(
     saturation: tuple[float, float],
     value: tuple[float, float],
 ) -> tuple[float, float, float]:
-    """Draws RGB of any hue, its saturation and value uniform within bounds."""
+    """Samples an RGB colour with uniform hue, saturation and value."""
     hue = rng.uniform()
     return colorsys.hsv_to_rgb(hue, rng.uniform(*saturation), rng.uniform(*value))

@@ -1,4 +1,4 @@
-"""The look of stacks: a textured floor, four textured walls, one of four lamps."""
+"""The appearance of stacks: textured floor, four textured walls, one of four lamps."""
 
 import numpy as np
 
@@ -14,11 +14,11 @@ NUM_TEXTURES = len(make_textures())
 
 
 class StackRenderer:
-    """Draws stacks.
+    """Renders stacks.
 
     Args:
-        image_size: side of the pictures in pixels.
-        max_objects: the greatest number of objects in a stack.
+        image_size: Side of the images in pixels.
+        max_objects: Maximum number of objects in a stack.
     """
 
     def __init__(self, image_size: int, max_objects: int = 6):
@@ -39,7 +39,7 @@ class StackRenderer:
         self.walls = [model.geom(f"wall_{i}").id for i in range(4)]
 
     def render(self, stack: Stack) -> tuple[np.ndarray, np.ndarray]:
-        """Draws a stack; returns what `SceneRenderer.render` does."""
+        """Renders a stack; see `SceneRenderer.render` for the result."""
         model = self.scene.model
         model.geom_matid[self.floor] = model.material(f"floor_{stack.floor}").id
         model.geom_matid[self.walls] = model.material(f"wall_{stack.wall}").id

@@ -1,4 +1,4 @@
-"""Stacks like those of ShapeStacks: drawn at random, kept if they stand."""
+"""Sampling of stacks like those of ShapeStacks, which are kept if they are stable."""
 
 import dataclasses
 import math
@@ -7,7 +7,7 @@ import numpy as np
 
 from .scenes import Camera, SceneObject, random_color, yaw
 
-_MAX_OFFSET = 0.35  # of an object's centre over the one below, of its half extent
+_MAX_OFFSET = 0.35  # of an object's centre from that below, relative to its half extent
 _GAP = 0.001
 _RING = (2.6, 3.4)  # distance of the camera from the stack
 _CAMERA_HEIGHT = (0.9, 1.6)
@@ -15,12 +15,12 @@ _CAMERA_HEIGHT = (0.9, 1.6)
 
 @dataclasses.dataclass(frozen=True)
 class StackRecipe:
-    """What a split's stacks contain.
+    """The contents of a split's stacks.
 
     Args:
-        num_objects: least and greatest number of objects.
-        identical_color: whether all objects of a stack have one colour.
-        shapes: of the objects; a sphere is only ever on top.
+        num_objects: Minimum and maximum number of objects.
+        identical_color: Whether all objects of a stack have the same colour.
+        shapes: Shapes of the objects; spheres are only on top.
     """
 
     num_objects: tuple[int, int] = (2, 6)
@@ -30,15 +30,15 @@ class StackRecipe:
 
 @dataclasses.dataclass(frozen=True)
 class Stack:
-    """One scene.
+    """A scene.
 
     Args:
-        objects: from the bottom.
-        camera: looks at the stack's middle.
-        floor: index of the floor's texture.
-        wall: of the walls'.
-        tint: RGB that colours both textures.
-        light: index of the lamp that is lit.
+        objects: The objects from the bottom.
+        camera: The camera, which looks at the middle of the stack.
+        floor: Index of the floor's texture.
+        wall: Index of the walls' texture.
+        tint: RGB colour of both textures.
+        light: Index of the lamp that is on.
     """
 
     objects: tuple[SceneObject, ...]
@@ -66,8 +66,8 @@ def draw_stack(
     num_textures: int,
     num_lights: int,
 ) -> Stack:
-    """Draws a stack that stands, the room around it and a camera."""
-    from .physics import settle  # the one thing here that needs MuJoCo
+    """Samples a stable stack, the room around it and a camera."""
+    from .physics import settle  # the only part that needs MuJoCo
 
     while (objects := settle(_draw_objects(rng, recipe))) is None:
         pass
@@ -94,7 +94,7 @@ def _draw_objects(rng, recipe):
         if i:
             reach = spread * min(*size[:2], *objects[-1].size[:2])
             if shape == "sphere":
-                reach = 0.0  # it stands on its centre alone
+                reach = 0.0  # a sphere rests on a single point
             angle = rng.uniform(0.0, 2 * math.pi)
             x, y = x + reach * math.cos(angle), y + reach * math.sin(angle)
         own = random_color(rng, (0.7, 1.0), (0.6, 1.0))

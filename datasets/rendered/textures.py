@@ -11,7 +11,7 @@ def texture_names() -> tuple[str, ...]:
 
 
 def make_textures() -> list[np.ndarray]:
-    """Returns the textures, uint8 [SIDE, SIDE, 3]: tiles, planks, bricks and so on."""
+    """Returns the textures, uint8 [SIDE, SIDE, 3]: tiles, planks, bricks etc."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:SIDE, :SIDE]
     patterns = [
@@ -32,7 +32,7 @@ def make_textures() -> list[np.ndarray]:
 
 
 def _noise(rng, cells):
-    """Smooth noise in [-1, 1] of so many cells a side, periodic."""
+    """Returns smooth periodic noise in [-1, 1] with `cells` cells per side."""
     grid = rng.uniform(-1, 1, (cells, cells))
     at = np.arange(SIDE) * cells / SIDE
     low, share = at.astype(int), at % 1

@@ -1,8 +1,8 @@
-"""Scenes from several processes, in order, kept on disk until all are there.
+"""Renders scenes in several processes, with finished parts cached on disk.
 
-A process that has a graphics context must not fork, and one that is spawned would
-import the user's main module, TensorFlow included. So workers are programs of their
-own that import this folder alone; jobs and arrays pass through their pipes.
+A process with a graphics context must not fork, and a spawned process would import the
+user's main module, including TensorFlow. Workers are therefore separate programs that
+only import this folder, and receive jobs and send arrays through pipes.
 """
 
 import collections
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 import numpy as np
 
 CHUNK = 250
-"""Scenes of a job, and of a file."""
+"""Number of scenes per job and file."""
 
 _FOLDER = pathlib.Path(__file__).parent
 _PROGRAM = (
@@ -29,20 +29,20 @@ _PROGRAM = (
 def chunks(
     job: dict, num_scenes: int, num_processes: int, cache
 ) -> Iterator[dict[str, np.ndarray]]:
-    """Draws a split, `CHUNK` scenes at a time, in order.
+    """Renders a split in order, `CHUNK` scenes at a time.
 
     Args:
-        job: arguments of `drawing.draw_scenes` but `start` and `stop`.
-        num_scenes: of the split.
-        num_processes: that draw at the same time, at least 1.
-        cache: folder for finished chunks. Those that it has are not drawn again.
+        job: Arguments of `drawing.draw_scenes` except `start` and `stop`.
+        num_scenes: Number of scenes in the split.
+        num_processes: Number of parallel processes, at least 1.
+        cache: Folder of finished chunks. Existing ones are not rendered again.
 
     Yields:
-        What `draw_scenes` returns.
+        Dicts returned by `draw_scenes`.
 
     Raises:
-        RuntimeError: a process ended; the message has its last words.
-        OSError: the cache cannot be written.
+        RuntimeError: If a process ended; the message has the last line of its output.
+        OSError: If the cache cannot be written.
     """
     cache = pathlib.Path(cache)
     cache.mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ def chunks(
 
 
 def serve():
-    """What a worker does: draws jobs from its standard input until that ends."""
+    """Runs a worker, which renders jobs from its standard input until that ends."""
     results = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries may print
     from .drawing import draw_scenes
@@ -88,7 +88,7 @@ def serve():
 
 
 class _Worker:
-    """One process."""
+    """A worker process."""
 
     def __init__(self):
         self.errors = tempfile.TemporaryFile()

@@ -15,10 +15,10 @@ _URL = (
 )
 SIZE = (224, 224)
 
-# Folder that is needed -> its archive, the archive's gigabytes by the authors' page.
+# Required folder -> its archive and size in gigabytes according to the authors.
 _PARTS = {"splits": ("meta", 0), "iseg": ("iseg", 0.4), "recordings": ("rgb", 33)}
 
-# TFDS's name of a split -> the name of its file.
+# TFDS's name of a split -> name of its file.
 _SPLITS = {"train": "train", "validation": "eval", "test": "test"}
 
 _FRAME = re.compile(r"(?:^|/)recordings/([^/]+)/rgb-(.+)-cam_(\d+)-mono-0\.png$")
@@ -27,7 +27,7 @@ _LABEL = re.compile(
 )
 _SPLIT_FILE = "splits/{}/{}.txt"
 
-# A map's red, green and blue are all this times the label.
+# Red, green and blue of a map are the label times this value.
 _LABEL_STEP = 32
 _MAX_LABEL = 6
 
@@ -43,14 +43,15 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             name="default", description="The authors' default split."
         ),
         tfds.core.BuilderConfig(
-            name="blocks_all", description="Their split of stacks of blocks."
+            name="blocks_all", description="The authors' split with stacks of blocks."
         ),
         tfds.core.BuilderConfig(
-            name="ccs_all", description="Their split of cuboids, cylinders and spheres."
+            name="ccs_all",
+            description="The authors' split with cuboids, cylinders and spheres.",
         ),
         RenderedConfig(
             name="rendered",
-            description="Stacks like the original ones, drawn on this machine.",
+            description="Stacks like the original ones, rendered on this machine.",
             kind="stacks",
             image_size=SIZE[0],
         ),
@@ -133,14 +134,14 @@ def decode_map(data: bytes, name: str) -> np.ndarray:
     """Decodes a map of labels.
 
     Args:
-        data: a PNG file, red = green = blue = 32 times the label, opaque.
-        name: of the file, for messages.
+        data: An opaque PNG file in which red, green and blue are 32 times the label.
+        name: Of the file, for messages.
 
     Returns:
         uint8 [224, 224, 1].
 
     Raises:
-        ValueError: it is no such map.
+        ValueError: If it is no such map.
     """
     pixels = decode_png(data, SIZE, name)
     values = pixels[..., :1]
@@ -155,7 +156,7 @@ def decode_map(data: bytes, name: str) -> np.ndarray:
 
 
 def _read_splits(place, config):
-    """Split file's name -> the names of its scenarios."""
+    """Returns name of a split's file -> names of its scenarios."""
     names = {_SPLIT_FILE.format(config, file): file for file in _SPLITS.values()}
     splits = {}
     for name, file in read_tree(place):
@@ -171,7 +172,7 @@ def _read_splits(place, config):
 
 
 def _read_labels(place, scenarios):
-    """(scenario, camera) -> the still encoded map."""
+    """Returns (scenario, camera) -> encoded map."""
     labels = {}
     for name, file in read_tree(place):
         if (found := _LABEL.search(name)) and found[1] in scenarios:

@@ -19,7 +19,7 @@ ARCHIVES = tuple(
 )
 SIZE = (600, 960)
 
-# Camera -> the rows that show the basket; the columns are the same for both.
+# Camera -> rows that show the basket; the columns are the same for both.
 _ROWS = {"left": (71, 600 - 81), "right": (91, 600 - 61)}
 _COLUMNS = (144, 960 - 144)
 _MARGIN = 96
@@ -61,11 +61,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             if place is None
         }
         paths = fetch(dl_manager, self.name, list(files.values()))
-        # Unpacked, since bzip2 is so slow that it should be read only once.
+        # Unpacked, since bzip2 is too slow to be read several times.
         extracted = pathlib.Path(dl_manager.download_dir) / "extracted"
         for name, file in files.items():
             path = paths[file.name]
-            # The size tells another archive of that name.
+            # The size distinguishes archives of the same name.
             places[name] = extract_tar(
                 path, extracted / f"{name}-{path.stat().st_size}"
             )
@@ -98,12 +98,13 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
 
 def split_episodes(paths) -> dict[str, list[pathlib.Path]]:
-    """Splits episode files, sorted by name: a tenth, a tenth, the rest.
+    """Splits episode files by name: a tenth, a tenth, the rest.
 
-    Files with an ending, and hidden ones such as `.DS_Store` and `._x`, are none.
+    Files with a suffix, and hidden ones such as `.DS_Store` and `._x`, are not
+    episodes.
 
     Raises:
-        ValueError: there are fewer than ten.
+        ValueError: If there are fewer than ten.
     """
     files = [
         path
@@ -125,15 +126,15 @@ def split_episodes(paths) -> dict[str, list[pathlib.Path]]:
 
 
 def crops(camera: str) -> np.ndarray:
-    """The seven squares of one camera's images.
+    """Returns the seven square crops of a camera's images.
 
     Args:
         camera: "left" or "right".
 
     Returns:
-        int32 [7, 4], (top, left, height, width) each: of the part of the image that
-        shows the basket the centred square of full height, then smaller squares at
-        the top left, middle and right, and the same at the bottom.
+        int32 [7, 4], each (top, left, height, width). Within the part of the image that
+        shows the basket, these are the centred square of full height, then smaller
+        squares at the top left, middle and right, and the same at the bottom.
     """
     (top, bottom), (left, right) = _ROWS[camera], _COLUMNS
     height, width = bottom - top, right - left

@@ -1,4 +1,4 @@
-"""Colours and textures of sprites: labels become an image."""
+"""Colours and textures of sprites: converts labels to an image."""
 
 import colorsys
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from .textures import draw_texture
 
-_MAX_COLORS = 1000  # drawn before the recipe counts as impossible
+_MAX_COLORS = 1000  # maximum number of tries before the recipe is considered impossible
 _OBJECT_SATURATION, _OBJECT_VALUE = (0.6, 1.0), (0.6, 1.0)
 _BACKGROUND_SATURATION, _BACKGROUND_VALUE = (0.2, 0.8), (0.2, 0.8)
 
@@ -16,17 +16,17 @@ def paint(rng, recipe, segmentation, count, centres):
 
     Args:
         rng: NumPy's generator.
-        recipe: the scene's `Recipe`.
-        segmentation: labels, integers [S, S].
-        count: number n of objects.
-        centres: centres of a row's pixels as fractions of the side, [S].
+        recipe: The `Recipe` of the scene.
+        segmentation: Labels, integers [S, S].
+        count: Number n of objects.
+        centres: Centres of the pixels of a row as fractions of the side, [S].
 
     Returns:
-        The image, uint8 [S, S, 3], and the objects' colours, float [n, 3] from 0 to
-        255; of a textured object the mean of its two.
+        The image, uint8 [S, S, 3], and the colours of objects, float [n, 3] from 0 to
+        255; for textured objects the mean of both colours.
 
     Raises:
-        ValueError: the recipe's colours cannot be had.
+        ValueError: If no colours satisfy the recipe.
     """
     if recipe.textures:
         return _paint_textures(rng, recipe, segmentation, count, centres)
@@ -36,7 +36,7 @@ def paint(rng, recipe, segmentation, count, centres):
 
 def _paint_textures(rng, recipe, segmentation, count, centres):
     first = recipe.background or _draw_hsv(rng, _OBJECT_SATURATION, _OBJECT_VALUE)
-    # With one object too, so that it and the background differ in a colour.
+    # Also for one object, so that it and the background differ in one colour.
     num_colors = 3 if recipe.identical_color else max(count + 1, 3)
     more = _draw_object_colors(rng, recipe, num_colors - 1, first)
     colors = np.array([first, *more], np.uint8)
@@ -54,7 +54,7 @@ def _paint_textures(rng, recipe, segmentation, count, centres):
 
 
 def _draw_colors(rng, recipe, count):
-    """Colours uint8 [1 + count, 3] of the background and the objects."""
+    """Samples colours of the background and the objects, uint8 [1 + count, 3]."""
     background = recipe.background or _draw_hsv(
         rng, _BACKGROUND_SATURATION, _BACKGROUND_VALUE
     )

@@ -1,9 +1,9 @@
-"""Draws sprites scenes and their labels with NumPy alone.
+"""Renders sprites scenes and their labels with NumPy.
 
-Nothing is antialiased: a pixel belongs to the front-most shape that contains
-its centre, so an image has exactly one colour per label, or two where objects
-carry textures, and the labels are exact. Lengths are fractions of the image's
-side, so that one recipe serves every image size.
+There is no antialiasing: a pixel belongs to the front-most shape that contains its
+centre. Images thus have exactly one colour per label, or two for textured objects, and
+the labels are exact. Lengths are fractions of the image's side, so that a recipe can be
+used for any image size.
 """
 
 import dataclasses
@@ -14,24 +14,24 @@ import numpy as np
 from .painting import paint
 from .textures import TEXTURES
 
-# Below this visible share of the image an object cannot be told from noise:
-# 10 pixels of a 32x32 image.
+# Minimum visible fraction of the image, below which an object looks like noise: 10
+# pixels of a 32x32 image.
 MIN_VISIBLE_AREA = 10 / 32**2
 
-# A placement (of one object) or a scene that breaks the recipe's rules is drawn
-# again this many times before the recipe counts as impossible.
+# Maximum number of tries for the placement of an object, or for a scene, that satisfies
+# the recipe, before the recipe is considered impossible.
 _MAX_PLACEMENTS = 40
 _MAX_SCENES = 200
 
-_TRIANGLE_RADIUS = 1.3  # of the corners, where a disc has radius 1
+_TRIANGLE_RADIUS = 1.3  # of the corners, relative to the radius of a disc
 _SQUARE_HALF_SIDE = 0.9
 _CROSS_HALF_WIDTH = 0.4
 _HALF_DISC_RADIUS = 1.3
 
 
 def _triangle(u, v):
-    # Three half planes at an inner radius of half the corners' radius; one
-    # corner points up (v grows downwards).
+    # Three half planes at half of the corners' radius; one corner points up (v
+    # increases downwards).
     slope = np.sqrt(3.0) * np.abs(u)
     return (v <= _TRIANGLE_RADIUS / 2) & (slope - v <= _TRIANGLE_RADIUS)
 
@@ -58,36 +58,35 @@ SHAPES = {
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """How scenes are drawn.
+    """The rules by which scenes are sampled.
 
     Args:
-        num_objects: fewest and most objects in a scene.
-        more_objects: the same for the out-of-distribution split of that name.
-        shapes: names out of `SHAPES`, drawn with equal chance.
-        radius: range of the radius, as a fraction of the image's side.
-        aspect: range of height over width before rotation; below one it makes
-            rectangles of squares and ellipses of discs.
-        rotate: whether shapes are rotated at random.
-        margin: least distance of an object's centre from the border, in units
-            of its radius; 1.3 and more keeps every shape whole.
-        max_hidden: largest share of an object's pixels that others may hide.
-        palette: RGB triples (0 to 255) that a scene's objects take without
-            repetition; None draws a random strong colour for each.
+        num_objects: Minimum and maximum number of objects in a scene.
+        more_objects: The same for the out-of-distribution split `more_objects`.
+        shapes: Names in `SHAPES`, sampled uniformly.
+        radius: Range of the radius, as a fraction of the image's side.
+        aspect: Range of height over width before rotation; values below 1 turn squares
+            into rectangles and discs into ellipses.
+        rotate: Whether shapes are rotated at random.
+        margin: Minimum distance of an object's centre from the border, in units of its
+            radius; with at least 1.3 no shape is truncated.
+        max_hidden: Maximum fraction of an object's pixels that others may hide.
+        palette: RGB triples (0 to 255) from which the distinct colours of a scene's
+            objects are sampled; None for random saturated colours.
         background: RGB triple, or None for a random colour in each scene.
-        min_color_distance: least Euclidean distance, in 0 to 255 RGB, between
-            the colours of any two objects and of any object and the background.
-        identical_color: whether a scene's objects all share one colour; with
-            textures, one pair of colours.
-        textures: names out of `TEXTURES`, drawn with equal chance for each object
-            and for the background; empty paints all in one colour. A textured
-            scene of n objects has n + 1 colours: the background has the first and
-            the second of them, object i those after i, the last object also the
-            first, so that no colour belongs to one object alone.
-        texture_period: range of a texture's period, as a fraction of the image's
+        min_color_distance: Minimum Euclidean distance between the colours (RGB, 0 to
+            255) of any two objects, and of any object and the background.
+        identical_color: Whether all objects of a scene have the same colour; with
+            textures, the same pair of colours.
+        textures: Names in `TEXTURES`, sampled uniformly for each object and the
+            background; empty for uniform colours. A textured scene of n objects has
+            n + 1 colours, each of which occurs twice: the background has colours 1 and
+            2, object i has i + 1 and i + 2, and the last object has n + 1 and 1.
+        texture_period: Range of a texture's period, as a fraction of the image's
             side.
 
     Raises:
-        ValueError: a field is out of its range.
+        ValueError: If a field is out of range.
     """
 
     num_objects: tuple[int, int]
@@ -144,12 +143,12 @@ class Recipe:
 def draw_scene(
     rng: np.random.Generator, recipe: Recipe, image_size: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draws one scene.
+    """Renders a random scene.
 
     Args:
-        rng: the source of all the scene's randomness.
-        recipe: the kind of scene.
-        image_size: side S of the square image, at least 8 pixels.
+        rng: NumPy's generator for all random choices.
+        recipe: The rules for the scene.
+        image_size: Side S of the square image, at least 8 pixels.
 
     Returns:
         The image, uint8 [S, S, 3], and its labels, uint8 [S, S, 1]: 0 for the
@@ -157,8 +156,7 @@ def draw_scene(
         covers at least `MIN_VISIBLE_AREA` of the image.
 
     Raises:
-        ValueError: `image_size` is too small, or no scene keeps the recipe's
-            rules.
+        ValueError: If `image_size` is too small, or no scene satisfies the recipe.
     """
     return draw_known_scene(rng, recipe, image_size)[:2]
 
@@ -166,16 +164,16 @@ def draw_scene(
 def draw_known_scene(
     rng: np.random.Generator, recipe: Recipe, image_size: int
 ) -> tuple[np.ndarray, np.ndarray, list[dict]]:
-    """Draws one scene, as `draw_scene`, and tells what is in it.
+    """Renders a random scene like `draw_scene`, and returns its factors.
 
     Returns:
         Image and labels, and a dict for every object, in the order of the labels:
-        "shape", its index in `SHAPES`; "color", RGB in [0, 1], of a textured object
-        the mean of its two; "size", its radius, and "position", x and y of its
-        centre, as fractions of the image's side.
+        "shape", its index in `SHAPES`; "color", RGB in [0, 1], for textured objects the
+        mean of both colours; "size", its radius, and "position", x and y of its centre,
+        as fractions of the image's side.
 
     Raises:
-        ValueError: as `draw_scene`.
+        ValueError: As `draw_scene`.
     """
     if image_size < 8:
         raise ValueError(f"image_size must be at least 8, got {image_size}.")
@@ -197,7 +195,7 @@ def draw_known_scene(
 
 
 def _place_objects(rng, recipe, count, image_size):
-    """Labels [S, S] and facts of `count` objects, or None if one found no place."""
+    """Returns labels [S, S] and factors of `count` objects; None if one did not fit."""
     min_pixels = MIN_VISIBLE_AREA * image_size**2
     segmentation = np.zeros((image_size, image_size), np.uint8)
     least_visible = np.zeros(count)
@@ -219,7 +217,7 @@ def _place_objects(rng, recipe, count, image_size):
 
 
 def _draw_mask(rng, recipe, image_size):
-    """Mask [S, S] of one random shape at a random place, and its facts."""
+    """Returns the mask [S, S] and the factors of a random shape."""
     shape = recipe.shapes[rng.integers(len(recipe.shapes))]
     radius = rng.uniform(*recipe.radius)
     margin = recipe.margin * radius
@@ -228,7 +226,7 @@ def _draw_mask(rng, recipe, image_size):
     angle = rng.uniform(0, 2 * np.pi) if recipe.rotate else 0.0
     centres = _pixel_centres(image_size)
     dx, dy = (centres - x)[None, :] / radius, (centres - y)[:, None] / radius
-    # Equal area at every aspect ratio: a narrow shape is also longer.
+    # The area is the same for all aspect ratios: a narrow shape is longer.
     stretch = np.sqrt(aspect)
     u = (np.cos(angle) * dx + np.sin(angle) * dy) * stretch
     v = (np.cos(angle) * dy - np.sin(angle) * dx) / stretch

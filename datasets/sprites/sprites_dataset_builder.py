@@ -7,8 +7,8 @@ import tensorflow_datasets as tfds
 
 from .rendering import SHAPES, Recipe, draw_known_scene
 
-# Split name -> first word of the split's seed. Numbers are part of the data:
-# never renumber them.
+# Split name -> first word of its seed. Do not change these, as the data depends on
+# them.
 SPLIT_IDS = {
     "train": 0,
     "validation": 1,
@@ -42,7 +42,7 @@ HARD = Recipe(
     max_hidden=0.5,
 )
 
-# As HARD, but larger and less thin and hidden, so that there is room for textures.
+# Like HARD, but with larger, less narrow and less hidden shapes, to show textures.
 TEXTURED = dataclasses.replace(
     HARD,
     shapes=("square", "disc", "triangle", "half_disc"),
@@ -56,9 +56,9 @@ TEXTURED = dataclasses.replace(
 
 @dataclasses.dataclass(eq=False, kw_only=True)
 class SpritesConfig(tfds.core.BuilderConfig):
-    """One variant of sprites; make your own for other sizes and scenes.
+    """A variant of sprites; define your own for other sizes and scenes.
 
-    TFDS files a variant under its name alone, so give each its own.
+    TFDS identifies a variant only by its name, so each needs a different one.
 
     ```python
     config = SpritesConfig(
@@ -68,16 +68,16 @@ class SpritesConfig(tfds.core.BuilderConfig):
     ```
 
     Args:
-        recipe: how scenes are drawn.
-        image_size: side of the square images in pixels, at least 8.
-        seed: non-negative seed. Image i of a split depends on the recipe, the
-            size, this seed, the split's name and i, and on nothing else.
-        num_train: images of the training split.
-        num_validation: images of the validation split.
-        num_test: images of each of the three test splits.
+        recipe: The rules by which scenes are sampled.
+        image_size: Side of the square images in pixels, at least 8.
+        seed: Non-negative random seed. Image i of a split depends only on the recipe,
+            the size, this seed, the name of the split and i.
+        num_train: Number of images in the training split.
+        num_validation: Number of images in the validation split.
+        num_test: Number of images in each of the three test splits.
 
     Raises:
-        ValueError: a count, the size or the seed is out of its range.
+        ValueError: If a count, the size or the seed is out of range.
     """
 
     recipe: Recipe
@@ -102,12 +102,12 @@ class SpritesConfig(tfds.core.BuilderConfig):
                 )
 
     def num_images(self, split: str) -> int:
-        """Number of images of a split."""
+        """Returns the number of images in a split."""
         counts = {"train": self.num_train, "validation": self.num_validation}
         return counts.get(split, self.num_test)
 
     def split_recipe(self, split: str) -> Recipe:
-        """The recipe of a split; only the out-of-distribution ones differ."""
+        """Returns the recipe of a split; only out-of-distribution splits differ."""
         if split == "more_objects":
             return dataclasses.replace(
                 self.recipe, num_objects=self.recipe.more_objects
@@ -117,7 +117,7 @@ class SpritesConfig(tfds.core.BuilderConfig):
         return self.recipe
 
     def draw(self, split: str, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Draws image `index` of `split`.
+        """Renders image `index` of `split`.
 
         Returns:
             The image, uint8 [S, S, 3], and its labels, uint8 [S, S, 1].
@@ -125,7 +125,7 @@ class SpritesConfig(tfds.core.BuilderConfig):
         return self.draw_known(split, index)[:2]
 
     def draw_known(self, split: str, index: int):
-        """Draws image `index` of `split` and tells what is in it.
+        """Renders image `index` of `split`, and returns its factors.
 
         Returns:
             The image, its labels, and a dict of arrays with a row for each object, in
@@ -155,7 +155,7 @@ class SpritesConfig(tfds.core.BuilderConfig):
 
     @property
     def max_objects(self) -> int:
-        """The greatest number of objects in an image of any split."""
+        """Maximum number of objects in an image of any split."""
         return max(self.recipe.num_objects[1], self.recipe.more_objects[1])
 
 
@@ -180,7 +180,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     VERSION = tfds.core.Version("1.1.0")
     RELEASE_NOTES = {
-        "1.1.0": "What is known of each object; images and labels as before.",
+        "1.1.0": "Factors of each object; images and labels are unchanged.",
         "1.0.0": "Initial release.",
     }
     BUILDER_CONFIGS = [

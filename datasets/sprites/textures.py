@@ -1,12 +1,12 @@
-"""Two-colour textures of sprites: where the second of the two colours goes.
+"""Two-colour textures of sprites.
 
-A texture is a function (u, v, rng) -> bool: whether the second colour is at the
-points `u`, `v`, which count periods of the texture. About half the area has it.
+A texture is a function (u, v, rng) -> bool, which returns whether the points `u`, `v`,
+in units of the period, have the second colour. About half of the area has it.
 """
 
 import numpy as np
 
-_DOT_RADIUS = 0.4  # of a disc that covers half of its cell of side 1
+_DOT_RADIUS = 0.4  # of a disc that covers half of a cell of side 1
 
 
 def _stripes(u, v, rng):
@@ -22,14 +22,14 @@ def _dots(u, v, rng):
 
 
 def _noise(u, v, rng):
-    # A random bit for every square of half a period.
+    # A random value for every square of half a period.
     column, row = (np.floor(2 * w).astype(int) for w in (u, v))
     column, row = column - column.min(), row - row.min()
     bits = rng.integers(2, size=(row.max() + 1, column.max() + 1))
     return bits[row, column] == 1
 
 
-# Texture name -> where its second colour is.
+# Texture name -> function.
 TEXTURES = {"stripes": _stripes, "checks": _checks, "dots": _dots, "noise": _noise}
 
 
@@ -39,16 +39,16 @@ def draw_texture(
     period: tuple[float, float],
     centres: np.ndarray,
 ) -> np.ndarray:
-    """Draws a texture of random period, rotation and offset.
+    """Returns a texture of random period, rotation and offset.
 
     Args:
-        rng: the source of its randomness.
-        name: a key of `TEXTURES`.
-        period: range of the period, as a fraction of the image's side.
-        centres: centres of a row's pixels as fractions of the side, [S].
+        rng: NumPy's generator.
+        name: A key of `TEXTURES`.
+        period: Range of the period, as a fraction of the image's side.
+        centres: Centres of the pixels of a row as fractions of the side, [S].
 
     Returns:
-        bool [S, S], true where the second of its two colours is.
+        bool [S, S], true where it has the second colour.
     """
     scale = 1 / rng.uniform(*period)
     angle = rng.uniform(0, 2 * np.pi)
