@@ -13,16 +13,17 @@
 # %% [markdown]
 # # Object discovery without labels with GENESIS-V2
 #
-# **Description:** Train a model that splits images into objects, count the objects, edit a
-# scene, and save the model for serving.
+# **Description:** Train a model that segments images into objects, count the objects,
+# edit a scene, and save the model for serving.
 #
 # ## Introduction
 #
-# GENESIS-V2 ([Engelcke et al., 2021](https://arxiv.org/abs/2104.09958)) is a variational
-# autoencoder with one latent per object. It never sees a label. Its encoder clusters the
-# pixels of an image into *slots*; its decoder paints what is in each slot. The clustering
-# needs no iterative refinement, and it can stop by itself, so the number of objects need
-# not be known.
+# GENESIS-V2 ([Engelcke et al., 2021](https://arxiv.org/abs/2104.09958)) is a
+# variational autoencoder with one latent per object. It is trained without labels. Its
+# encoder clusters the pixels of an image into *slots*, and its decoder reconstructs the
+# image from the contents of the slots. The clustering needs no iterative refinement. It
+# can stop when all objects are found, so the number of objects does not need to be
+# known.
 #
 # ## Setup
 
@@ -49,9 +50,10 @@ BATCH_SIZE = 16
 # %% [markdown]
 # ## Data
 #
-# `sprites/hard` has two to four shapes of random colour, size and rotation on a coloured
-# background. It is drawn when it is first loaded. A batch is a dict. Training uses only its
-# images; the label maps are for the scores at the end.
+# `sprites/hard` has two to four shapes of random colour, size and rotation on a
+# coloured background. It is synthetic, and is generated when it is first loaded. A
+# batch is a dict. Training uses only its images; the label maps are for the scores at
+# the end.
 
 # %%
 train = load("sprites/hard", "train", batch_size=BATCH_SIZE, shuffle=True, repeat=True)
@@ -73,10 +75,11 @@ show(images, "Test images")
 # %% [markdown]
 # ## Model
 #
-# The arguments below start the pixel embeddings from what pixels look like
-# (`appearance_scale`, `region_passes`) and let the masks learn from how well each slot
-# explains each pixel (`mask_responsibility`). With the defaults, the model is that of the
-# paper.
+# The default arguments give the model of the paper, which needs hundreds of thousands
+# of steps. Those below speed up training: the pixel embeddings include the appearance
+# of the pixels (`appearance_scale`, `region_passes`), and the masks learn from how well
+# each slot explains each pixel (`mask_responsibility`). See [Masks that fit the
+# objects](masks.md).
 
 # %%
 model = genesis_keras.GenesisV2(
@@ -103,7 +106,8 @@ model = genesis_keras.GenesisV2(
 # %% [markdown]
 # ## Training
 #
-# Training is `compile` and `fit`. The GECO callback adapts the weight of the KL so that the
+# Training is `compile` and `fit`. The loss is the reconstruction error plus beta times
+# the KL divergence of the latents. The GECO callback adapts beta such that the
 # reconstruction error reaches a goal, which is given in nats per pixel and channel.
 
 # %%
@@ -127,8 +131,11 @@ plt.show()
 # %% [markdown]
 # ## Look at the slots
 #
-# Every call returns a dict with the same keys for all models. `segmentation_panel` shows, from
-# the left, input, ground truth, reconstruction, attention masks, object masks, and each slot.
+# All models return a dict with the same keys. The *attention masks* come from the
+# encoder, which pools the features of each slot with them; the *object masks* come from
+# the decoder, which mixes the slots with them. `segmentation_panel` shows, from the
+# left, input, ground truth, reconstruction, attention masks, object masks, and each
+# slot.
 
 # %%
 outputs = model(images, **model.fixed_draws(len(images)))
@@ -138,8 +145,9 @@ plt.axis("off")
 plt.show()
 
 # %% [markdown]
-# How good are the masks? The adjusted Rand index (ARI) of two segmentations is 1 if they are
-# the same and 0 on average for random ones. ARI-FG counts only the pixels of objects.
+# How good are the masks? The adjusted Rand index (ARI) of two segmentations is 1 if they
+# are the same and 0 on average for random ones. ARI-FG only considers the pixels of
+# objects.
 
 # %%
 predicted = labels_from_masks(outputs["masks"])
@@ -149,8 +157,8 @@ print("ARI-FG of the test images:", np.round(scores, 2))
 # %% [markdown]
 # ## The number of objects
 #
-# With `flexible_slots`, an image stops when the next mask would be smaller than
-# `min_mask_pixels`. One slot is for the background.
+# With `flexible_slots`, the clustering of an image stops when the next mask would be
+# smaller than `min_mask_pixels`. One slot is for the background.
 
 # %%
 flexible = model(
@@ -165,7 +173,7 @@ print("objects + background:", [len(np.unique(label)) for label in labels])
 # %% [markdown]
 # ## Edit a scene
 #
-# A scene is a list of latents. Remove one and decode the others.
+# A scene is represented by the latents of its slots. Remove one and decode the others.
 
 # %%
 edited = [
@@ -178,7 +186,8 @@ show([images[0], reconstruction, *edited], "Image, reconstruction, without slot 
 # %% [markdown]
 # ## New scenes
 #
-# The prior generates latents one after the other. Samples need longer training than masks.
+# The prior samples the latents one after the other. Good samples need longer training
+# than good masks.
 
 # %%
 show(model.sample(8)["reconstruction"].numpy(), "Samples from the prior")
@@ -186,8 +195,9 @@ show(model.sample(8)["reconstruction"].numpy(), "Samples from the prior")
 # %% [markdown]
 # ## Save
 #
-# A path that ends with `.keras` makes a Keras file; a folder makes a SavedModel for TensorFlow
-# Serving, with signatures to segment, encode, decode and generate.
+# If the path ends with `.keras`, `save` writes a Keras file. Otherwise it writes a
+# folder with a SavedModel for TensorFlow Serving, with signatures to segment, encode,
+# decode and generate.
 
 # %%
 import tempfile
@@ -205,10 +215,10 @@ print(sorted(os.listdir(f"{folder}/1")))
 # %% [markdown]
 # ## Conclusions
 #
-# - Masks appear without labels: pixels that look alike and lie together share a slot, and
-#   learning refines that by what each slot can explain.
-# - The number of slots follows from the image.
+# - Masks are learned without labels: pixels that look alike and are close share a slot,
+#   and training refines the masks by how well each slot explains the pixels.
+# - The number of slots is inferred from the image.
 # - Scenes are edited and generated in the space of object latents.
 #
-# Next: [train](train.md) with the recipes and longer, on [your own pictures](pictures.md), or
-# read [how it works](algorithm.md).
+# Next: [train](train.md) for longer with the recipes, use [your own
+# pictures](pictures.md), or read [how it works](algorithm.md).
