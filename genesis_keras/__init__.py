@@ -15,14 +15,15 @@ pixels, K slots, F features, latents of size D = F:
 | mixture likelihood, KL | `distributions` | `[B]`, `[B, K]` |
 | loss, GECO | `objectives` | scalars |
 
-`models` puts the steps together, those of GENESIS, MONet-G and Slot Attention too,
-with `models.outputs` as the contract that all else reads; `training`, `evaluation`,
-`metrics`, `visualization` use the models; `convert` reads the weights of the authors'
-release; `export` writes models for servers; `commands` are the command lines.
+`models` assembles these steps into GENESIS-V2, and others into GENESIS, MONet-G and
+Slot Attention. All models return the same dict, specified in `models.outputs`.
+`training`, `evaluation`, `metrics` and `visualization` use the models; `convert` reads
+the weights of the authors' release; `export` writes models for serving; `commands` are
+the command-line tools.
 
-`import genesis_keras` takes no time: TensorFlow and Keras are imported with the first
-name used. As soon as Keras is imported, by whomever, it knows the models, so that
-`keras.models.load_model` reads their files.
+`import genesis_keras` is fast: TensorFlow and Keras are only imported when a public
+name is first used. As soon as Keras is imported, by this package or any other code, the
+model classes are registered with it, so `keras.models.load_model` can read their files.
 """
 
 import importlib
@@ -100,11 +101,11 @@ def _write_portable(model, path, format, **options):
 
 @wrapt.when_imported("keras")
 def _register_models(_):
-    """Registers the models' classes with Keras, once it is imported.
+    """Registers the model classes with Keras once Keras is imported.
 
-    It may be one of our modules that imports Keras, and that module is then half
-    imported. The rooms that the models are made of therefore import Keras before any
-    of their modules begins.
+    If the module that imports Keras is one of ours, it is only partially initialised at
+    that moment. To avoid a circular import, the packages that the models depend on
+    (such as `layers`) import Keras in their `__init__.py`, before any of their modules.
     """
     importlib.import_module(f"{__name__}.models.registry")
     base = importlib.import_module(f"{__name__}.models.base")

@@ -1,7 +1,7 @@
-"""What the members of an archive say they hold, added up before any is read.
+"""Checks of the unpacked size of archives before any member is read.
 
-A file of some kB can unpack to gigabytes. Keras, NumPy and PyTorch store numbers as
-they are, so that an honest file holds about its own size.
+A malicious file of a few kB can unpack to gigabytes. Keras, NumPy and PyTorch store
+numbers uncompressed, so the contents of a regular file are about as large as the file.
 """
 
 import io
@@ -10,20 +10,20 @@ import os
 import zipfile
 
 FREE_BYTES = 2**28
-"""What any file may unpack to, 256 MiB; a larger one up to twice its own size."""
+"""Unpacked size allowed for any file, 256 MiB; larger files may be twice their size."""
 _KERAS_WEIGHTS = ".h5"
 
 
 def check_declared(path, declared):
-    """Compares what a file says it holds with what it may hold.
+    """Raises an error if a file declares an implausibly large content.
 
     Args:
         path: The file.
-        declared: Bytes that its parts have together when they are read.
+        declared: Total bytes of its parts after unpacking, according to its headers.
 
     Raises:
-        ValueError: It is more than `FREE_BYTES` and than twice the file's size.
-        OSError: There is no such file.
+        ValueError: If `declared` exceeds both `FREE_BYTES` and twice the file's size.
+        OSError: If there is no such file.
     """
     size = os.path.getsize(path)
     limit = max(FREE_BYTES, 2 * size)
@@ -35,7 +35,7 @@ def check_declared(path, declared):
 
 
 def check_zip(path):
-    """Adds up the sizes of the members of a zip file.
+    """Checks the total size of the members of a zip file.
 
     Args:
         path: The file, such as an `.npz` file or a PyTorch checkpoint.
@@ -43,14 +43,14 @@ def check_zip(path):
     Raises:
         ValueError: See `check_declared`.
         zipfile.BadZipFile: It is no zip file.
-        OSError: There is no such file.
+        OSError: If there is no such file.
     """
     with zipfile.ZipFile(path) as archive:
         check_declared(path, sum(member.file_size for member in archive.infolist()))
 
 
 def check_keras(path):
-    """Adds up the sizes of the members of a `.keras` file and of its weights.
+    """Checks the total size of the members of a `.keras` file and of its weights.
 
     Args:
         path: The file.
@@ -58,7 +58,7 @@ def check_keras(path):
     Raises:
         ValueError: See `check_declared`.
         zipfile.BadZipFile: It is no zip file.
-        OSError: There is no such file, or its weights are no HDF5 file.
+        OSError: If the file does not exist, or its weights are not an HDF5 file.
     """
     check_zip(path)
     with zipfile.ZipFile(path) as archive:
@@ -68,20 +68,20 @@ def check_keras(path):
 
 
 def check_hdf5(path):
-    """Adds up the sizes of the arrays of an HDF5 file, such as `model.weights.h5`.
+    """Checks the total size of the arrays of an HDF5 file, e.g. `model.weights.h5`.
 
     Args:
         path: The file.
 
     Raises:
         ValueError: See `check_declared`.
-        OSError: There is no such file, or it is no HDF5 file.
+        OSError: If the file does not exist or is not an HDF5 file.
     """
     check_declared(path, _hdf5_bytes(path))
 
 
 def _hdf5_bytes(file):
-    """Bytes of all arrays of an HDF5 file, by what its headers say."""
+    """Returns the bytes of all arrays of an HDF5 file, according to its headers."""
     import h5py
 
     sizes = []

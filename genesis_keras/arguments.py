@@ -1,4 +1,4 @@
-"""Checks of arguments: right type, finite, within bounds; or an error that says what.
+"""Validation of arguments: types, finite values, bounds.
 
 Each function takes an argument's name and value, and returns the value as plain
 Python: `np.int64(4)` becomes `4`, so that configs can be written as JSON. The error
@@ -18,19 +18,19 @@ _MAX_SEED = 2**32 - 1
 def integer(
     name, value, least=None, most=None, multiple_of=None, power_of_two=False, also=None
 ):
-    """Returns an integer; `True` and `2.0` are none.
+    """Returns an integer; `True` and `2.0` are not accepted.
 
     Args:
         name: Name of the argument.
         value: Its value.
         least: The smallest value allowed; None for no bound.
         most: The largest value allowed; None for no bound.
-        multiple_of: What it must be a multiple of, if anything.
+        multiple_of: A number of which the value must be a multiple; None for none.
         power_of_two: Whether it must be a power of two.
-        also: One more value that is allowed.
+        also: An additional value that is allowed.
 
     Raises:
-        ValueError: The value is not such an integer.
+        ValueError: If the value is not an integer that meets these conditions.
     """
     kind = "an integer"
     if multiple_of is not None:
@@ -58,14 +58,14 @@ def number(name, value, least=None, above=None, most=None, below=None):
 
     Args:
         name: Name of the argument.
-        value: Its value; `True` is no number.
+        value: Its value; `True` is not accepted.
         least: The smallest value allowed; None for no bound.
-        above: What it must exceed; None for no bound.
+        above: Exclusive lower bound; None for no bound.
         most: The largest value allowed; None for no bound.
-        below: What it must stay below; None for no bound.
+        below: Exclusive upper bound; None for no bound.
 
     Raises:
-        ValueError: The value is not such a number.
+        ValueError: If the value is not a finite number within the bounds.
     """
     bounds = {
         "at least": (operator.ge, least),
@@ -84,14 +84,14 @@ def number(name, value, least=None, above=None, most=None, below=None):
 
 
 def boolean(name, value):
-    """Returns `True` or `False`; 1 and "no" are neither.
+    """Returns `True` or `False`; values such as 1 and "no" are not accepted.
 
     Args:
         name: Name of the argument.
         value: Its value.
 
     Raises:
-        ValueError: The value is no boolean.
+        ValueError: If the value is not a boolean.
     """
     if isinstance(value, bool | np.bool_):
         return bool(value)
@@ -99,15 +99,15 @@ def boolean(name, value):
 
 
 def choice(name, value, choices):
-    """Returns one of several names.
+    """Returns the value if it is one of the choices.
 
     Args:
         name: Name of the argument.
         value: Its value.
-        choices: The values that are allowed: texts, or None.
+        choices: The allowed values: strings, or None.
 
     Raises:
-        ValueError: The value is none of them.
+        ValueError: If the value is not one of them.
     """
     choices = tuple(choices)
     if isinstance(value, str | None) and value in choices:
@@ -123,13 +123,13 @@ def seed(name, value):
         value: Its value.
 
     Raises:
-        ValueError: The value is neither None nor an integer from 0 to 2^32 - 1.
+        ValueError: If the value is neither None nor an integer from 0 to 2^32 - 1.
     """
     return None if value is None else integer(name, value, least=0, most=_MAX_SEED)
 
 
 def quoted(value):
-    """Returns `repr(value)`, shortened where it is long."""
+    """Returns `repr(value)`, shortened if it is long."""
     text = repr(value)
     return text if len(text) <= _QUOTED else f"{text[: _QUOTED - 3]}..."
 
@@ -139,14 +139,14 @@ def _refuse(name, demand, value):
 
 
 def _as_integer(value):
-    """A Python integer, or None."""
+    """Returns a Python integer, or None if the value is not an integer."""
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
         return int(value)
     return None
 
 
 def _as_float(value):
-    """A Python float, or NaN."""
+    """Returns a Python float, or NaN if the value is not a number."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
         return math.nan
     try:

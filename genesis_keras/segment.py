@@ -1,4 +1,4 @@
-"""Door to the command: `python -m genesis_keras.segment` is `genesis-segment`."""
+"""Runs `genesis-segment` as `python -m genesis_keras.segment`."""
 
 import sys
 
@@ -7,7 +7,7 @@ if __name__ == "__main__":
 
     sys.exit(main())
 
-# `genesis_keras.segment` is the function, also after this module was imported.
+# Keeps `genesis_keras.segment` the function after this module was imported.
 from genesis_keras.segmentation.segmenting import segment
 
 sys.modules[__name__] = segment

@@ -1,4 +1,4 @@
-"""Paths as users write them; files that appear only when complete."""
+"""Expansion of user paths, and atomic writing of files and folders."""
 
 import contextlib
 import json
@@ -9,14 +9,14 @@ import re
 import shutil
 import uuid
 
-_PARTIAL = re.compile(r"\.[0-9a-f]{32}\..+")  # names that `replacing` gives
+_PARTIAL = re.compile(r"\.[0-9a-f]{32}\..+")  # names of temporary files of `replacing`
 
 
 def local_path(path):
-    """Returns a path that a user gave, with a leading `~` expanded.
+    """Returns the path of a user with a leading `~` expanded.
 
-    Shells leave the `~` of `--flag=~/x` alone, and Python's `open` makes a folder of
-    that name: every path from outside goes through here.
+    Shells do not expand the `~` of `--flag=~/x`, and Python would create a folder of
+    that name. All paths given by users are therefore passed to this function.
 
     Args:
         path: String or path-like.
@@ -25,7 +25,7 @@ def local_path(path):
         `pathlib.Path`.
 
     Raises:
-        ValueError: The path is empty, has a null byte, or names a user without a
+        ValueError: If the path is empty, has a null byte, or names a user without a
             home folder.
     """
     text = os.fspath(path)
@@ -39,19 +39,19 @@ def local_path(path):
 
 @contextlib.contextmanager
 def replacing(path):
-    """Yields a path to write to, which then takes the place of `path`.
+    """Yields a temporary path to write to, which then replaces `path`.
 
-    A reader never meets half a file, and when writing fails (a full disk, a killed
-    run) what was there before is intact.
+    Readers never see a partial file, and if writing fails (full disk, killed process)
+    the previous file is intact.
 
     Args:
-        path: The file to make or replace; missing folders are made.
+        path: The file to create or replace; missing folders are created.
 
     Yields:
-        A path in the same folder, with the same ending.
+        A path in the same folder, with the same suffix.
 
     Raises:
-        OSError: The file cannot be written; it names `path`.
+        OSError: If the file cannot be written; it names `path`.
     """
     path = local_path(path)
     partial = path.with_name(f".{uuid.uuid4().hex}.{path.name}")
@@ -71,12 +71,12 @@ def replacing(path):
 
 
 def remove_partial(folder):
-    """Removes what writers of files that were killed have left in a folder.
+    """Removes temporary files that killed processes left in a folder.
 
-    None may be writing there now.
+    No process may be writing to the folder.
 
     Args:
-        folder: The folder; it may be missing.
+        folder: The folder; it does not need to exist.
     """
     folder = pathlib.Path(folder)
     for path in folder.iterdir() if folder.is_dir() else ():
@@ -86,17 +86,17 @@ def remove_partial(folder):
 
 @contextlib.contextmanager
 def new_folder(path):
-    """Yields a folder to fill, which appears under the name `path` when complete.
+    """Yields a temporary folder to fill, which is then renamed to `path`.
 
     Args:
-        path: The folder to make; missing parents are made.
+        path: The folder to create; missing parents are created.
 
     Yields:
-        A hidden folder next to it.
+        A hidden folder in the same parent.
 
     Raises:
-        ValueError: There is something at `path` already.
-        OSError: The folder cannot be written; it names `path`.
+        ValueError: If `path` already exists.
+        OSError: If the folder cannot be written; it names `path`.
     """
     path = local_path(path)
     if path.exists():
@@ -113,14 +113,14 @@ def new_folder(path):
 
 
 def write_json(path, content):
-    """Writes a dict as JSON, whole or not at all.
+    """Writes a dict as JSON, atomically.
 
     Args:
         path: The file.
-        content: What to write; NaN and infinity become null.
+        content: The dict; NaN and infinity are written as null.
 
     Raises:
-        OSError: The file cannot be written.
+        OSError: If the file cannot be written.
     """
     with replacing(path) as partial:
         text = json.dumps(_strict(content), indent=2, allow_nan=False)
@@ -128,7 +128,7 @@ def write_json(path, content):
 
 
 def _strict(content):
-    """The content without NaN and infinity, for which JSON has no words."""
+    """Replaces NaN and infinity, which JSON does not support."""
     if isinstance(content, dict):
         return {str(key): _strict(value) for key, value in content.items()}
     if isinstance(content, list | tuple):

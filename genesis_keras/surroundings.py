@@ -1,8 +1,8 @@
-"""What Keras was set to outside of this package: backend, axes and types.
+"""Checks Keras's global settings: backend, image data format, float type.
 
-These settings come from the file `keras.json` of the user, from the environment or
-from calls, and another project may need others. With them, the errors that follow
-would say nothing of the cause.
+They may be set by the user's `keras.json`, environment variables or function calls,
+possibly for another project. With unsupported settings, later errors would not reveal
+the cause.
 """
 
 import json
@@ -19,9 +19,9 @@ _VARIABLE = "KERAS_BACKEND"
 
 
 def problem():
-    """Returns why the models cannot work, in one line; None where they can.
+    """Returns a line that explains why the models cannot be used, or None.
 
-    Keras itself is not imported: with a backend that is not installed, that fails.
+    Keras is not imported, since that fails if its backend is not installed.
     """
     configured = _configured()
     for name, needed in _NEEDED.items():
@@ -38,7 +38,7 @@ def problem():
 
 
 def _configured():
-    """Setting -> value and origin, of what files and variables set."""
+    """Returns setting -> (value, origin), from files and environment variables."""
     path = _config_file()
     try:
         content = json.loads(path.read_text())
@@ -53,7 +53,7 @@ def _configured():
 
 
 def _config_file():
-    """The file that Keras reads, found as Keras finds it."""
+    """Returns the configuration file that Keras reads."""
     folder = os.environ.get("KERAS_HOME")
     if folder is None:
         home = os.path.expanduser("~")
@@ -62,7 +62,7 @@ def _config_file():
 
 
 def _actual(name, configured):
-    """The value that Keras has; the configured one where it is not imported yet."""
+    """Returns Keras's current value, or the configured one before its import."""
     config = getattr(sys.modules.get("keras"), "config", None)
     read = getattr(config, name, None)
     return configured if read is None else read()

@@ -1,4 +1,4 @@
-"""Door to the command: `python -m genesis_keras.convert` is `genesis-convert`."""
+"""Runs `genesis-convert` as `python -m genesis_keras.convert`."""
 
 import sys
 

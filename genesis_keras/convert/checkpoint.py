@@ -1,4 +1,4 @@
-"""Reads the release's weights from a file that may come from anyone."""
+"""Reads the release's weights from untrusted files."""
 
 import json
 import zipfile
@@ -9,24 +9,25 @@ from genesis_keras.archive_sizes import check_declared, check_zip
 from genesis_keras.convert import layout
 from genesis_keras.storage import local_path
 
-_PARALLEL = "module."  # what DataParallel puts before each name
+_PARALLEL = "module."  # prefix that DataParallel adds to each name
 _STATE = "model_state_dict"
-_MIN_GRID = 4  # a shorter axis from -1 to 1 may be a weight
+_MIN_GRID = 4  # shorter axes from -1 to 1 may be weights
 
 
 def read(path):
-    """Reads weights, without ever running what a pickle would run.
+    """Reads weights without executing code of a pickle.
 
     Args:
-        path: A PyTorch checkpoint, a dict with "model_state_dict", which needs torch;
-            or an `.npz` file with the same names, bare or after `state/`.
+        path: A PyTorch checkpoint (a dict with "model_state_dict"), which requires
+            torch, or an `.npz` file with the same names, optionally with the prefix
+            `state/`.
 
     Returns:
-        The state dict, name -> array, without the prefix of DataParallel; and the
-        flags that the file has (`meta`), or an empty dict.
+        The state dict, name -> array, without the prefix of DataParallel; and the flags
+        in the file (`meta`), or an empty dict.
 
     Raises:
-        ValueError: The file cannot be read, or holds something else.
+        ValueError: If the file cannot be read, or has other contents.
     """
     path = local_path(path)
     if not path.is_file():
@@ -53,7 +54,7 @@ def read_flags(path):
         path: The file.
 
     Raises:
-        ValueError: The file is missing or no JSON object.
+        ValueError: If the file is missing or not a JSON object.
     """
     try:
         return parse_flags(local_path(path).read_text(), path)
@@ -62,7 +63,7 @@ def read_flags(path):
 
 
 def parse_flags(text, path):
-    """Returns the dict of a JSON text that was read from `path`."""
+    """Parses a JSON text that was read from `path` as a dict."""
     try:
         flags = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -75,12 +76,12 @@ def parse_flags(text, path):
 
 
 def is_coordinate_grid(array):
-    """Whether an array is a grid of coordinates, linspace(-1, 1), or two of them.
+    """Whether an array is one or two grids of coordinates, linspace(-1, 1).
 
-    Old checkpoints keep such constants as buffers, under several names.
+    Old checkpoints store such constants as buffers, with various names.
 
     Args:
-        array: Of any shape; `[1, 1, H, W]` or `[2, H, W]`, for instance.
+        array: An array of any shape, such as `[1, 1, H, W]` or `[2, H, W]`.
     """
     array = np.squeeze(array)
     if array.ndim == 3 and len(array) == 2:
@@ -106,7 +107,7 @@ def _read_torch(path):
         _check_zip(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # an untrusted file can make it raise anything
+    except Exception as error:  # untrusted files may raise any error
         raise ValueError(
             f"{str(path)!r} is not a checkpoint of plain tensors, or damaged; "
             f"nothing in it was run ({type(error).__name__})"
@@ -132,7 +133,7 @@ def _check_zip(path):
 
 
 def _check_tensor(tensor, name, path):
-    """Refuses tensors without numbers of their own for all their elements."""
+    """Raises an error for tensors that do not store all of their elements."""
     import torch
 
     plain = tensor.layout is torch.strided and tensor.device.type == "cpu"
@@ -146,7 +147,7 @@ def _check_tensor(tensor, name, path):
 
 
 def _to_numpy(tensor):
-    tensor = tensor.detach()  # a parameter of a module wants gradients
+    tensor = tensor.detach()  # parameters require gradients
     if tensor.is_floating_point():
         tensor = tensor.double()  # NumPy has no bfloat16
     return tensor.numpy()

@@ -1,4 +1,4 @@
-"""The release's component VAE, the same in GENESIS and MONet-G."""
+"""The component VAE of the release, which GENESIS and MONet-G share."""
 
 import numpy as np
 
@@ -31,20 +31,20 @@ def latent_dim(state):
 
 
 def noise(arrays, index, num_slots):
-    """Returns the recorded draws `[B, K, D]`, there slot-major `[K * B, D]`."""
+    """Returns recorded noise as `[B, K, D]`, which is recorded as `[K * B, D]`."""
     draws = arrays[f"draw/eps/{index}"]
     return draws.reshape(num_slots, -1, draws.shape[-1]).swapaxes(0, 1)
 
 
 def pixel_scale(state, default=0.7):
-    """Returns sigma_x, which the release keeps for each slot.
+    """Returns sigma_x, which the release stores for each slot.
 
     Args:
         state: The release's state dict, name -> array.
-        default: The value where the state has none.
+        default: Value to use if the state has none.
 
     Raises:
-        ValueError: The slots differ.
+        ValueError: If the values of the slots differ.
     """
     recorded = np.ravel(state.get("std", default))
     scales = {round(float(value), 6) for value in recorded}

@@ -1,4 +1,4 @@
-"""The release's weights -> a `.keras` file."""
+"""Converts the release's weights to a `.keras` file."""
 
 import pathlib
 
@@ -6,7 +6,7 @@ from genesis_keras.convert import checkpoint, layout
 from genesis_keras.convert.verify import CONVERTERS
 from genesis_keras.storage import local_path, replacing
 
-# How names of weights begin that only one model has.
+# Prefixes of weights that identify the model.
 _TELLING = {
     "genesisv2": "seg_head.",
     "genesis": "att_process.core.q_z_",
@@ -15,21 +15,22 @@ _TELLING = {
 
 
 def convert(path, out, flags_path=None):
-    """Makes a `.keras` file of a checkpoint of the release.
+    """Converts a checkpoint of the release to a `.keras` file.
 
     Args:
-        path: The checkpoint, as `checkpoint.read` takes it.
-        out: The `.keras` file to write; one that is there is replaced in the end.
+        path: The checkpoint, see `checkpoint.read`.
+        out: The `.keras` file to write; an existing file is replaced when the new one
+            is complete.
         flags_path: The release's `flags.json`; may be None for a recording, which
-            has its flags inside.
+            contains its flags.
 
     Returns:
         The model.
 
     Raises:
-        ValueError: A file cannot be read, flags are missing, or weights are missing,
-            left over or of the wrong shape (all are named).
-        OSError: `out` cannot be written.
+        ValueError: If a file cannot be read, flags are missing, or weights are missing,
+            unexpected or of the wrong shape (all are listed).
+        OSError: If `out` cannot be written.
     """
     out = local_path(out)
     if out.suffix != ".keras":
@@ -46,15 +47,15 @@ def convert(path, out, flags_path=None):
 
 
 def load_model(state, flags):
-    """Builds the model that weights and flags describe, and fills it.
+    """Builds the model described by weights and flags, and loads the weights.
 
     Args:
         state: The release's state dict, name -> array.
         flags: The release's flags.
 
     Raises:
-        ValueError: No model has such weights, a flag is missing, or weights are
-            missing, left over or of the wrong shape.
+        ValueError: If no model has such weights, a flag is missing, or weights are
+            missing, unexpected or of the wrong shape.
     """
     family = family_of(state, flags)
     converter = CONVERTERS[family]
@@ -87,14 +88,14 @@ def load_model(state, flags):
 
 
 def family_of(state, flags):
-    """Returns a key of `CONVERTERS`, by the flags if they say so, else the weights.
+    """Returns the key in `CONVERTERS` for the model of the flags or weights.
 
     Args:
         state: The release's state dict, name -> array.
         flags: The release's flags.
 
     Raises:
-        ValueError: They are of another model.
+        ValueError: If they belong to none of these models.
     """
     named = str(flags.get("model") or flags.get("model_config") or "")
     family = pathlib.PurePath(named).stem.split("_")[0]

@@ -1,4 +1,4 @@
-"""The release's GENESIS: its flags and the names of its weights."""
+"""GENESIS of the release: its flags and the names of its weights."""
 
 import numpy as np
 import tensorflow as tf
@@ -10,13 +10,13 @@ _ATTENTION = "att_process"
 _CORE = f"{_ATTENTION}.core"
 _ENCODER, _DECODER = f"{_CORE}.q_z_nn", f"{_CORE}.p_x_nn"
 _NUM_CONVOLUTIONS = 5
-# With BatchNorms: the last gated convolution down and the first up have none.
+# Those with BatchNorm: the last gated convolution down and the first up have none.
 _ENCODER_BLOCKS = [f"{_ENCODER}.{i}" for i in range(_NUM_CONVOLUTIONS)]
 _DECODER_BLOCKS = [f"{_DECODER}.{i + 1}" for i in range(_NUM_CONVOLUTIONS)]
 
 
 def build(state, flags):
-    """Returns an untrained `Genesis` of the shape that weights and flags tell.
+    """Returns an untrained `Genesis` with the sizes of the weights and flags.
 
     Args:
         state: The release's state dict, name -> array.
@@ -53,8 +53,8 @@ def weights(model):
 
 
 def _blocks(layers, names):
-    # [out, in, H, W] becomes [H, W, in, out]; of a transposed convolution the first
-    # is [in, out, H, W] and ours [H, W, out, in]: the same permutation.
+    # [out, in, H, W] becomes [H, W, in, out]; for transposed convolutions [in, out, H,
+    # W] becomes [H, W, out, in], which is the same permutation.
     for layer, name in zip(layers, names, strict=True):
         yield layout.Weight(
             (f"{name}.conv.weight",), layer.kernel, lambda w: w.transpose(2, 3, 1, 0)
@@ -72,7 +72,7 @@ def _blocks(layers, names):
 
 
 def _gated_dense(layer, name):
-    """A convolution over the whole of its input, `[out, C, H, W]`."""
+    """Yields the weights of a convolution over its whole input, `[out, C, H, W]`."""
     yield layout.Weight(
         (f"{name}.weight",),
         layer.kernel,
@@ -82,7 +82,7 @@ def _gated_dense(layer, name):
 
 
 def _expansion(decoder, name):
-    """A transposed convolution of one pixel, `[in, C, H, W]`."""
+    """Yields the weights of a transposed convolution of one pixel, `[in, C, H, W]`."""
     yield layout.Weight(
         (f"{name}.weight",),
         decoder.expand.kernel,
@@ -112,7 +112,7 @@ def _component_prior(prior):
 
 
 def draws(model, arrays):
-    """Returns the recorded draws as arguments of a call: of z_m, then of z_c."""
+    """Returns recorded noise of z_m and z_c as arguments of `call`."""
     num_slots = model.num_slots
     masks = [arrays[f"draw/eps/{k}"] for k in range(num_slots)]
     components = component_vae.noise(arrays, num_slots, num_slots)
@@ -120,9 +120,9 @@ def draws(model, arrays):
 
 
 def outputs(model, images, outputs):
-    """Returns what a recording has under names of its own: name there -> tensor.
+    """Returns tensors that a recording stores under other names: name -> tensor.
 
-    The recording keeps z_m (`att_`) and z_c (`comp_`), and their KLs, apart.
+    A recording stores z_m (`att_`) and z_c (`comp_`), and their KLs, separately.
     """
     parts = {}
     for name, ours in (
@@ -140,7 +140,7 @@ def outputs(model, images, outputs):
 
 
 def _kl(parts, kind):
-    """`log q(z) - log p(z)` of each slot, written out."""
+    """Returns `log q(z) - log p(z)` of each slot, computed explicitly."""
     z, mean, scale, prior_mean, prior_scale = (
         parts[f"{kind}_{name}_k"] for name in ("z", "mu", "sigma", "pmu", "psigma")
     )
@@ -150,9 +150,10 @@ def _kl(parts, kind):
 
 
 def without_gradient(training):
-    """Returns weights whose gradient is rounding: name -> weight to measure it by.
+    """Returns weights without gradients: name -> weight that gives the scale.
 
-    A BatchNorm takes a bias before it away, if it uses the batch's statistics.
+    With the statistics of the batch, BatchNorm cancels the bias before it, whose
+    gradient is thus only rounding errors.
 
     Args:
         training: Mode of the recording.

@@ -1,4 +1,4 @@
-"""The release's GENESIS-V2: its flags and the names of its weights."""
+"""GENESIS-V2 of the release: its flags and the names of its weights."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from genesis_keras.models.genesis_v2 import GenesisV2
 
 
 def build(state, flags):
-    """Returns an untrained `GenesisV2` of the shape that weights and flags tell.
+    """Returns an untrained `GenesisV2` with the sizes of the weights and flags.
 
     Args:
         state: The release's state dict, name -> array.
@@ -43,7 +43,7 @@ def weights(model):
 
 
 def draws(model, arrays):
-    """Returns the recorded draws as arguments of a call."""
+    """Returns the recorded random numbers as arguments of `call`."""
     noise = [arrays[f"draw/eps/{k}"] for k in range(model.num_slots)]
     return {
         "seed_scores": arrays["draw/seed_scores/0"][:, 0],
@@ -52,15 +52,16 @@ def draws(model, arrays):
 
 
 def outputs(model, images, outputs):
-    """Returns what a recording has under names of its own: name there -> tensor."""
+    """Returns tensors that a recording stores under other names: name -> tensor."""
     embeddings, delta = model.embed(model.backbone(images))
     return {"colour": embeddings, "delta": delta}
 
 
 def without_gradient(training):
-    """Returns weights whose gradient is rounding: name -> weight to measure it by.
+    """Returns weights without gradients: name -> weight that gives the scale.
 
-    Kernels see differences of embeddings: a bias common to all changes nothing.
+    Kernels depend on differences of embeddings, in which a common bias cancels, so its
+    gradient is only rounding errors.
 
     Args:
         training: Mode of the recording.
@@ -92,7 +93,7 @@ def _embedding(model):
 def _decoder(decoder, name):
     for i, block in enumerate(decoder.blocks):
         kernel = f"{name}.{3 * i + 1}"
-        # Ours is [H, W, out, in], as tf.nn.conv2d_transpose takes it.
+        # Ours is [H, W, out, in], as for tf.nn.conv2d_transpose.
         yield layout.Weight(
             (f"{kernel}.weight",), block.kernel, lambda w: w.transpose(2, 3, 1, 0)
         )

@@ -1,4 +1,4 @@
-"""How the release stores weights, and how they become ours."""
+"""The layout of the release's weights, and their conversion to ours."""
 
 import collections
 import dataclasses
@@ -9,21 +9,22 @@ import numpy as np
 from genesis_keras.archive_sizes import check_zip
 from genesis_keras.storage import local_path
 
-# Last parts of names in a state dict that are no weights: the constant sigma_x and
-# the number of batches that a BatchNorm has seen.
+# Suffixes of entries in a state dict that are not weights: the constant sigma_x and the
+# number of batches of a BatchNorm.
 NOT_WEIGHTS = ("std", "num_batches_tracked")
 
 
 @dataclasses.dataclass(frozen=True)
 class Weight:
-    """Where one of our variables comes from.
+    """The source of one of our variables.
 
     Attributes:
-        names: Names in the release; several are added up, or joined.
-        variable: Ours.
-        convert: From the release's layout to ours.
-        scale: Factor on the value; gradients are divided by it.
-        joined: Whether several are joined along our last axis.
+        names: Names in the release; several are summed or concatenated.
+        variable: Our variable.
+        convert: Function from the release's layout to ours.
+        scale: Factor of the value; gradients are divided by it.
+        joined: Whether several are concatenated along our last axis, rather than
+            summed.
     """
 
     names: tuple[str, ...]
@@ -39,9 +40,10 @@ class Weight:
         return value * self.scale
 
     def gradients(self, gradient):
-        """Yields names of the release and their gradients, from that of ours.
+        """Yields the release's names and gradients, given the gradient of ours.
 
-        Weights that are added up have the same gradient: that of the first.
+        Only the first of several summed weights is included, since all have the same
+        gradient.
         """
         gradient = gradient * self.scale
         if not self.joined:
@@ -52,14 +54,14 @@ class Weight:
 
 
 def load_archive(path):
-    """Reads an `.npz` file into a dict of arrays, never unpickling anything.
+    """Reads an `.npz` file into a dict of arrays, without unpickling.
 
     Args:
         path: The file.
 
     Raises:
-        ValueError: The file is missing, truncated or not an `.npz` file, or would
-            unpack to far more than its own size.
+        ValueError: If the file is missing, truncated or not an `.npz` file, or would
+            unpack to much more than its size.
     """
     path = local_path(path)
     try:
@@ -87,8 +89,8 @@ def load_weights(weights, state):
         state: The release's state dict, name -> array.
 
     Raises:
-        ValueError: Weights are missing, left over or of the wrong shape; all are
-            named, and nothing was assigned.
+        ValueError: If weights are missing, unexpected or of the wrong shape; all are
+            listed, and none has been assigned.
     """
     wanted = collections.Counter(name for weight in weights for name in weight.names)
     problems = [f"missing {name}" for name in wanted if name not in state]
@@ -104,7 +106,7 @@ def load_weights(weights, state):
         try:
             values.append(weight.value(state))
             fits = values[-1].shape == tuple(weight.variable.shape)
-        except (ValueError, IndexError):  # other axes than `convert` takes
+        except (ValueError, IndexError):  # the rank is not supported by `convert`
             fits = False
         shapes = [state[name].shape for name in weight.names]
         if not fits or len(set(shapes)) > 1:
@@ -143,7 +145,7 @@ def dense(layer, name):
 
 
 def flattened(weight, channels):
-    """Brings rows in the release's order (C, H, W) into ours, (H, W, C).
+    """Reorders rows from the release's order (C, H, W) to ours, (H, W, C).
 
     Args:
         weight: `[C * H * H, ...]`, weights of flattened images.
@@ -159,12 +161,12 @@ def lstm(cell, name):
     """Yields the weights of an LSTM."""
     yield Weight((f"{name}.weight_ih_l0",), cell.kernel, np.transpose)
     yield Weight((f"{name}.weight_hh_l0",), cell.recurrent_kernel, np.transpose)
-    # The release's LSTM has two biases that are only ever added.
+    # The release's LSTM has two biases, of which only the sum matters.
     yield Weight((f"{name}.bias_ih_l0", f"{name}.bias_hh_l0"), cell.bias)
 
 
 def block(layer, name):
-    """Yields the weights of a conv block."""
+    """Yields the weights of a convolution block."""
     yield from conv(layer.conv, f"{name}.0")
     yield from norm(layer.norm, f"{name}.1")
 

@@ -1,11 +1,11 @@
-"""The release's MONet-G: its flags and the names of its weights."""
+"""MONet-G of the release: its flags and the names of its weights."""
 
 from genesis_keras.convert import component_vae, layout
 from genesis_keras.models.monet import Monet
 
 
 def build(state, flags):
-    """Returns an untrained `Monet` of the shape that weights and flags tell.
+    """Returns an untrained `Monet` with the sizes of the weights and flags.
 
     Args:
         state: The release's state dict, name -> array.
@@ -23,7 +23,7 @@ def build(state, flags):
 
 
 def _mask_prior(flags):
-    """How masks are reconstructed, whatever the flag is called that says so."""
+    """Returns how masks are reconstructed, from a flag of any name."""
     is_scope = "scope" in flags.values() or flags["model"].endswith("_scope")
     return "scope" if is_scope else "softmax"
 
@@ -38,15 +38,15 @@ def weights(model):
 
 
 def draws(model, arrays):
-    """Returns the recorded draws as arguments of a call."""
+    """Returns the recorded random numbers as arguments of `call`."""
     return {"noise": component_vae.noise(arrays, 0, model.num_slots)}
 
 
 def outputs(model, images, outputs):
-    """Returns what a recording has under names of its own: nothing."""
+    """Returns tensors that a recording stores under other names: none."""
     return {}
 
 
 def without_gradient(training):
-    """Returns weights whose gradient is rounding: none."""
+    """Returns weights without gradients: none."""
     return {}

@@ -11,11 +11,11 @@ from genesis_keras.objectives.geco import GecoSettings, geco_update
 
 RECORDED_BETA = 0.5  # weight of the KL terms in the recorded loss
 ABSOLUTE, RELATIVE, RELATIVE_GRADIENT = 1e-4, 1e-5, 1e-3
-RELATIVE_GECO = 1e-3  # of beta after thousands of float32 multiplications
+RELATIVE_GECO = 1e-3  # for beta after thousands of float32 multiplications
 
-# First part of the recording's name -> module that knows that model.
+# Prefix of the recording's name -> module of the model.
 CONVERTERS = {"genesisv2": genesis_v2, "genesis": genesis, "monet": monet}
-# Name in the recording -> our output; a converter adds or replaces some.
+# Name in the recording -> our output; converters add or replace some.
 _OUTPUTS = {
     "recon": "reconstruction",
     "x_r_k": "components",
@@ -37,7 +37,7 @@ _CHANNELS_FIRST = ("recon", "x_r_k", "log_m_k", "log_m_r_k", "colour", "delta")
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """One line of the verification: the error of a tensor and what it may be."""
+    """One line of the verification: the error of a tensor and its tolerance."""
 
     name: str
     error: float
@@ -64,7 +64,7 @@ def verify(path):
         List of `Comparison`.
 
     Raises:
-        ValueError: The file cannot be read, or is a recording of something else.
+        ValueError: If the file cannot be read, or is a recording of something else.
     """
     arrays = layout.load_archive(path)
     try:

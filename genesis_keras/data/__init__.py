@@ -1,7 +1,7 @@
 """Data sets and the input pipeline.
 
-`load` gives batches by name; `get_spec` what is known about a data set. The
-TFDS builders themselves are in the `datasets` folder, imported on first use.
+`load` returns batches of a data set by name, and `get_spec` its specification. The TFDS
+builders are in the `datasets` folder and are imported on first use.
 """
 
 from genesis_keras.data.registry import SPECS as SPECS
@@ -10,7 +10,7 @@ from genesis_keras.data.registry import get_spec as get_spec
 
 
 def __getattr__(name):
-    if name == "load":  # needs TensorFlow, which the registry does without
+    if name == "load":  # imports TensorFlow, unlike the registry
         from genesis_keras.data.pipeline import load
 
         return load

@@ -1,25 +1,25 @@
-"""The orientation that a camera notes in EXIF, read and applied in a graph.
+"""Reads and applies the EXIF orientation of photos in a TensorFlow graph.
 
-Only EXIF that stands before the pixels counts, as in web browsers.
+As in web browsers, only EXIF data before the pixels is considered.
 """
 
 import tensorflow as tf
 
 _ORIENTATION = 0x0112  # the tag
-_MAX_ENTRIES = 1024  # of a directory; cameras write some dozens
+_MAX_ENTRIES = 1024  # of a directory; cameras write a few dozen
 _MAX_HEADERS = 1024  # segments or chunks before the pixels, likewise
 _SEARCHED = 2**18  # bytes from the start; EXIF has at most 64 kB
 _NONE = -1
 
 
 def orientation_in_jpeg(content):
-    """Finds the orientation of a JPEG file.
+    """Returns the orientation of a JPEG file.
 
     Args:
         content: string scalar, the file.
 
     Returns:
-        int64 scalar tensor, 1 to 8; 1, upright, where it is not said.
+        int64 scalar tensor, 1 to 8; 1 (upright) if it is not specified.
     """
     data = _bytes(content)
 
@@ -44,14 +44,14 @@ def orientation_in_jpeg(content):
 
 
 def orientation_in_png(content):
-    """Finds the orientation of a PNG file.
+    """Returns the orientation of a PNG file, and whether it has transparent colours.
 
     Args:
         content: string scalar, the file.
 
     Returns:
-        int64 scalar tensor, 1 to 8; 1, upright, where it is not said. And a boolean
-        scalar tensor, whether a chunk `tRNS` makes colours transparent.
+        int64 scalar tensor, 1 to 8, or 1 (upright) if not specified; and a boolean
+        scalar tensor: whether a chunk `tRNS` makes colours transparent.
     """
     data = _bytes(content)
 
@@ -74,14 +74,14 @@ def orientation_in_png(content):
 
 
 def turn(image, orientation):
-    """Turns an image upright.
+    """Rotates and flips an image such that it is upright.
 
     Args:
-        image: `[H, W, C]`, as it is stored.
-        orientation: int64 scalar tensor, 1 to 8 as EXIF counts.
+        image: `[H, W, C]`, as stored in the file.
+        orientation: int64 scalar tensor, the EXIF orientation from 1 to 8.
 
     Returns:
-        `[H, W, C]`, or `[W, H, C]` where the camera lay on its side.
+        `[H, W, C]`, or `[W, H, C]` if the image was rotated by 90 degrees.
     """
 
     def is_one_of(*orientations):
@@ -102,7 +102,7 @@ def turn(image, orientation):
 
 
 def _orientation(data, start):
-    """Reads the orientation out of the TIFF data at `start`, which may be -1."""
+    """Reads the orientation from the TIFF data at `start`, which may be -1."""
     little = _equal(data, start, b"II*\0")
     valid = (start >= 0) & (little | _equal(data, start, b"MM\0*"))
     directory = start + _number(data, start + 4, 4, little)
@@ -116,7 +116,7 @@ def _orientation(data, start):
 
 
 def _bytes(content):
-    """The start of a file as int64 numbers, and one 0 after them."""
+    """Returns the start of a file as int64 numbers, followed by a 0."""
     head = tf.io.decode_raw(tf.strings.substr(content, 0, _SEARCHED), "uint8")
     return tf.pad(tf.cast(head, "int64"), [[0, 1]])
 
@@ -130,7 +130,7 @@ def _length(data):
 
 
 def _number(data, place, size, little=False):
-    """The number of `size` bytes at a place, or at each of `[N, 1]`; 0 past the end."""
+    """Reads the integer of `size` bytes at a place, or at `[N, 1]`; 0 past the end."""
     places = tf.clip_by_value(place + tf.range(size, dtype="int64"), 0, _length(data))
     weights = tf.constant([256**i for i in range(size)], "int64")
     weights = tf.where(little, weights, weights[::-1])

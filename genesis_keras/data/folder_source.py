@@ -21,40 +21,43 @@ from genesis_keras.data.pictures import decode_picture, orientation_of_png
 from genesis_keras.storage import local_path
 
 MAX_PIXELS = 8192**2
-"""Of one picture; a larger one is refused."""
+"""Maximum size of a picture; a larger one raises an error."""
 _SPLITS = ("train", "validation", "test")
 _LABEL_MODES = ("L", "P", "1")
 _FILE = tf.TensorSpec([], tf.string)
 _LABELS = tf.TensorSpec([None, None, 1], tf.uint8)
-_SLOW = 5000  # pictures whose check takes long enough to be announced
+_SLOW = (
+    5000  # above this number of pictures, checking takes long enough to print a notice
+)
 
 
 class FolderSource:
-    """The pictures of a split of a folder.
+    """The pictures of a split of a folder, with or without labels.
 
-    Pictures are PNG or JPEG files, in the folder or below it; `picture_files` has
-    the rule for names, `pictures` says how they are read. If the folder has
-    folders `train`, `validation` and `test`, these are the splits; else a tenth of
-    the pictures, at least one, is for validation, a tenth for the test and the rest
-    for training, by the hash of their names. All files of the split are decoded once
-    to begin with. What is left out is counted in one line on standard error.
+    Pictures are PNG or JPEG files in the folder or its subfolders; `picture_files`
+    defines the rules for their names, and `pictures` how they are read. If there are
+    subfolders `train`, `validation` and `test`, these are the splits. Otherwise
+    pictures are assigned by a hash of their names: a tenth, at least one, to
+    validation, a tenth to the test split and the rest to training. All files of the
+    split are decoded once at the beginning, as a check. The files that were skipped are
+    summarised in one line on standard error.
 
-    The labels of `NAME.jpg` (or .png) are in `NAME.label.png` beside it: greyscale
-    or palette, 8 bits, 0 for the background, of the picture as a viewer shows it.
-    Either all pictures of a split have labels or none has.
+    The labels of `NAME.jpg` (or .png) are in `NAME.label.png` in the same folder: a
+    greyscale or palette image of 8 bits, with 0 for the background, oriented like the
+    picture in a viewer. Either all pictures of a split have labels, or none.
 
     Args:
-        folder: the folder.
+        folder: The folder.
         split: "train", "validation" or "test", or a part in TFDS's notation.
 
     Attributes:
-        size: number of pictures.
-        record_bytes: size of a picture's file, on average.
+        size: Number of pictures.
+        record_bytes: Size of a picture's file, on average.
 
     Raises:
-        ValueError: there are no pictures, a file is damaged, a label is missing,
-            does not fit or belongs to two pictures; the message names it.
-        OSError: a file cannot be read.
+        ValueError: If there are no pictures, a file is damaged, or a label is missing,
+            has another size or belongs to two pictures; the message names the file.
+        OSError: If a file cannot be read.
     """
 
     def __init__(self, folder: str | os.PathLike | None, split: str):
@@ -107,14 +110,15 @@ def _upright(labels, content):
 def split_pictures(
     folder: pathlib.Path,
 ) -> tuple[dict[str, list[pathlib.Path]], PictureFiles]:
-    """Finds the pictures of a folder and splits them, as `FolderSource` says.
+    """Finds the pictures of a folder and splits them, see `FolderSource`.
 
     Returns:
-        Split -> paths of its pictures, sorted; and all files that were found.
+        Dict from split to the sorted paths of its pictures, and all files that were
+        found.
 
     Raises:
-        ValueError: some but not all of the three splits have a folder, or there are
-            fewer than three pictures to be split.
+        ValueError: If some but not all of the three splits have a folder, or there are
+            fewer than three pictures to split.
     """
     existing = [split for split in _SPLITS if (folder / split).is_dir()]
     if existing:
@@ -257,7 +261,7 @@ def check_label(path: pathlib.Path):
     """Looks at the header of a file of labels.
 
     Raises:
-        ValueError: it is no greyscale or palette PNG of 8 bits.
+        ValueError: If it is not a greyscale or palette PNG of 8 bits.
     """
     try:
         with Image.open(path) as image:
@@ -275,7 +279,7 @@ def check_label(path: pathlib.Path):
 def decode_label(data: bytes) -> np.ndarray:
     """Decodes a PNG of labels into the numbers stored in it, uint8 [H, W, 1].
 
-    Not by TensorFlow, which would turn a palette's numbers into shades of grey.
+    TensorFlow is not used, since it would convert the indices of a palette to colours.
     """
     with Image.open(io.BytesIO(data)) as image:
         return np.array(image).astype(np.uint8)[..., None]

@@ -1,4 +1,4 @@
-"""Which files of a folder are pictures and which are labels, by one rule for names."""
+"""Finds the pictures and labels of a folder by their names."""
 
 import collections
 import dataclasses
@@ -8,8 +8,8 @@ import sys
 
 ENDINGS = (".png", ".jpg", ".jpeg")
 _LABEL = ".label"
-# Folders in which systems, file servers and unpackers keep copies and waste. All
-# whose name begins with a dot are left out too.
+# Folders in which operating systems, file servers and archivers keep copies and deleted
+# files. All folders whose names begin with a dot are skipped too.
 _SYSTEM_FOLDERS = frozenset(
     (
         "#recycle",
@@ -27,16 +27,18 @@ _said = set()
 
 @dataclasses.dataclass
 class PictureFiles:
-    """The pictures and labels in and below a folder.
+    """The pictures and labels of a folder and its subfolders.
 
-    Endings count in any case. `NAME.png`, `NAME.jpg` and `NAME.jpeg` are pictures,
-    `NAME.label.png` beside them has the labels. Hidden files, hidden folders and
-    those of systems are left out. Links are followed, but no folder is read twice.
+    `NAME.png`, `NAME.jpg` and `NAME.jpeg` are pictures, and `NAME.label.png` in the
+    same folder are their labels; suffixes are case-insensitive. Hidden files, hidden
+    folders and system folders are skipped. Links are followed, but no folder is read
+    twice.
 
     Attributes:
         pictures: Paths of the pictures, sorted.
-        labels: The picture's folder and NAME -> path of the labels.
-        left_out: What was left out -> names or endings of it, with their numbers.
+        labels: Dict from a picture's folder and NAME to the path of its labels.
+        left_out: Dict from the reason for skipping files to their names or suffixes,
+            with counts.
     """
 
     pictures: list[pathlib.Path] = dataclasses.field(default_factory=list)
@@ -48,11 +50,11 @@ class PictureFiles:
     )
 
     def label_of(self, picture: pathlib.Path) -> pathlib.Path | None:
-        """Path of a picture's labels, or None."""
+        """Returns the path of a picture's labels, or None."""
         return self.labels.get((picture.parent, picture.stem))
 
     def summary(self) -> str:
-        """What was left out, in words; empty if nothing was."""
+        """Returns a description of the skipped files; empty if there are none."""
         return ", ".join(
             f"{sum(names.values())} {what} ({_some(names)})"
             for what, names in sorted(self.left_out.items())
@@ -64,22 +66,22 @@ def find_pictures(
     without: tuple[str, ...] = (),
     endings: tuple[str, ...] = ENDINGS,
 ) -> PictureFiles:
-    """Finds the pictures and labels in and below a folder.
+    """Finds the pictures and labels of a folder and its subfolders.
 
     Args:
-        folder: the folder.
-        without: names of folders directly in it that are passed over.
-        endings: those of pictures, in lower case.
+        folder: The folder.
+        without: Names of its direct subfolders that are skipped.
+        endings: Suffixes of pictures, in lower case.
 
     Raises:
-        ValueError: labels are no PNG file, or a picture has two.
-        OSError: a folder cannot be read.
+        ValueError: If labels are no PNG file, or a picture has two.
+        OSError: If a folder cannot be read.
     """
     files = PictureFiles()
     seen = {os.path.realpath(folder)}
     for place, folders, names in os.walk(folder, onerror=_fail, followlinks=True):
         place = pathlib.Path(place)
-        # os.walk goes into those folders that are left in the list.
+        # os.walk only descends into the folders that remain in the list.
         folders[:] = [
             name
             for name in sorted(folders)
@@ -96,7 +98,7 @@ def find_pictures(
 
 
 def say_left_out(folder: pathlib.Path, files: PictureFiles):
-    """Says on standard error what was left out; the same words only once."""
+    """Prints the skipped files on standard error; the same message only once."""
     words = f"{str(folder)!r}: left out {files.summary()}."
     if files.left_out and words not in _said:
         _said.add(words)
@@ -121,7 +123,7 @@ def _is_wanted(folder, left_out, seen):
 
 
 def _sort_in(path, files, endings):
-    """Puts a file where it belongs: pictures, labels or what is left out."""
+    """Adds a file to the pictures, the labels or the skipped files."""
     ending = path.suffix.lower()
     is_picture = ending in endings
     if path.name.startswith("."):
@@ -148,7 +150,7 @@ def _sort_in(path, files, endings):
 
 
 def _some(names, most=3):
-    """The commonest of some names; those that are not text are escaped."""
+    """Returns the most common names; names that are not valid text are escaped."""
     first = sorted(names, key=lambda name: (-names[name], name))[:most]
     words = [ascii(name)[1:-1] for name in first]
     return ", ".join(words + ["..."] * (len(names) > most))

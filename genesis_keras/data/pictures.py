@@ -1,10 +1,11 @@
-"""The one decoder of PNG and JPEG files: it decides what is a picture and reads it.
+"""The decoder of PNG and JPEG files.
 
-It is a TensorFlow graph, so that a folder of pictures and a served model see the same.
-A picture looks as a web browser shows it on a white page: turned as its EXIF
-orientation says, and blended with `BACKGROUND` where it is transparent. Of an MPO
-file the first picture is read, and what follows a picture (the film of a motion
-photo) is ignored. Lossless JPEG, which TensorFlow cannot decode, is refused.
+It is written as a TensorFlow graph, so that training on a folder of pictures and a
+served model decode files identically. A picture looks as in a web browser on a white
+page: it is rotated according to its EXIF orientation, and transparent pixels are
+blended with `BACKGROUND`. Only the first picture of an MPO file is read, and data after
+a picture (such as the video of a motion photo) is ignored. Lossless JPEG raises an
+error, since TensorFlow cannot decode it.
 """
 
 import tensorflow as tf
@@ -12,9 +13,9 @@ import tensorflow as tf
 from genesis_keras.data import exif
 
 BACKGROUND = 255
-"""Grey level, 0 to 255, that transparent pixels are blended with: white."""
+"""Grey level (0 to 255) with which transparent pixels are blended: white."""
 _PNG_START = bytes([137, 80, 78, 71, 13, 10, 26, 10])
-_PNG_HEADER = 26  # bytes up to, and with, width, height, depth and colour type
+_PNG_HEADER = 26  # bytes up to and including width, height, depth and colour type
 _PNG_WITH_ALPHA = (4, 6)  # colour types
 _JPEG_START = bytes([255, 216, 255])
 
@@ -24,15 +25,16 @@ def decode_picture(content, name, max_pixels):
 
     Args:
         content: string scalar, the file.
-        name: string scalar or str, what errors call it.
-        max_pixels: int, a picture with more is refused before it is decoded.
+        name: string scalar or str, the name of the file in error messages.
+        max_pixels: int; a picture with more pixels raises an error before it is
+            decoded.
 
     Returns:
         uint8 `[H, W, 3]`.
 
     Raises:
-        tf.errors.InvalidArgumentError: for what is no such file, is damaged or ends
-            early, or has too many pixels.
+        tf.errors.InvalidArgumentError: If the file is not PNG or JPEG, is damaged or
+            truncated, or has too many pixels.
     """
     content = _checked_start(content, name)
     is_png = _starts_with(content, _PNG_START)
@@ -77,7 +79,7 @@ def _starts_with(content, start):
 
 
 def _png_size(content):
-    """Height and width, int64, from the header."""
+    """Reads height and width from the header, int64."""
     width_and_height = tf.strings.substr(content, 16, 8)
     values = tf.io.decode_raw(width_and_height, "uint8")
     values = tf.reshape(tf.cast(values, "int64"), [2, 4])
@@ -93,8 +95,8 @@ def _read_png(content):
     colour_type = tf.io.decode_raw(tf.strings.substr(content, 25, 1), "uint8")[0]
     for with_alpha in _PNG_WITH_ALPHA:
         has_transparent |= colour_type == with_alpha
-    # Without transparency alpha is not asked for: TensorFlow makes up a wrong one
-    # for pixels of less than 8 bits.
+    # Alpha is only decoded if there is transparency, since TensorFlow returns a wrong
+    # alpha for pixels of less than 8 bits.
     image = tf.cond(
         has_transparent,
         lambda: _blend(tf.io.decode_png(content, channels=4)),
@@ -104,7 +106,7 @@ def _read_png(content):
 
 
 def _blend(image):
-    """Puts `[H, W, 4]` on the background, `[H, W, 3]`, rounded."""
+    """Blends `[H, W, 4]` with the background; returns `[H, W, 3]`, rounded."""
     image = tf.cast(image, "int32")
     colours, alpha = image[..., :3], image[..., 3:]
     return tf.cast((colours * alpha + BACKGROUND * (255 - alpha) + 127) // 255, "uint8")
@@ -115,7 +117,7 @@ def _read_jpeg(content):
 
 
 def _require(condition, message, content):
-    """Returns `content`, once the condition holds."""
+    """Returns `content` after asserting the condition."""
     message = tf.strings.join(message)
     with tf.control_dependencies([tf.debugging.Assert(condition, [message])]):
         return tf.identity(content)

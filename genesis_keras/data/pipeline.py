@@ -1,4 +1,4 @@
-"""The input pipeline: a data set's name in, batches for the model out."""
+"""The input pipeline: loads batches of a data set by name."""
 
 import os
 import re
@@ -10,12 +10,12 @@ from genesis_keras.data.preprocessing import crop_and_resize, to_model_inputs
 from genesis_keras.data.registry import FOLDER, get_spec
 from genesis_keras.data.tfds_source import TfdsSource
 
-# A split whose uint8 examples need more than this is streamed from disk.
+# Splits whose uint8 examples take more than this are streamed from disk.
 _MAX_CACHE_BYTES = 2**30
 
-# Examples are shuffled in blocks of this many bytes of encoded records: all of
-# a small split at once, and tens of thousands of a large one's examples. Files
-# are in a random order already, so that a block is a random sample.
+# Examples are shuffled in blocks of this many bytes of encoded records: a small split
+# as a whole, a large one in blocks of tens of thousands of examples. The examples on
+# disk are already in random order, so each block is a random sample.
 _SHUFFLE_BYTES = 2**28
 
 
@@ -37,12 +37,12 @@ def load(
     shard: int = 0,
     num_shards: int = 1,
 ) -> tf.data.Dataset:
-    """Loads a split of a data set, made on disk on first use.
+    """Loads a split of a data set, which is prepared on disk on first use.
 
-    The order of epoch e depends on the data, `seed` and e alone: not on the
-    global seed, on `cache`, on `batch_size`, or on earlier epochs. With `repeat`
-    the examples of all epochs form one stream that is cut into batches, so that
-    every batch is full and one may hold the end of an epoch and the start of
+    The order of examples in epoch e only depends on the data, `seed` and e, but not on
+    TensorFlow's global seed, `cache`, `batch_size` or earlier epochs. With `repeat` the
+    examples of all epochs form a single stream that is divided into batches. All
+    batches are thus full, and a batch may contain the end of one epoch and the start of
     the next.
 
     ```python
@@ -53,45 +53,45 @@ def load(
     ```
 
     Args:
-        name: "NAME" or "NAME/CONFIG", as `registry.SPECS` lists.
-        split: a split's name, or a part of it in TFDS's notation:
+        name: "NAME" or "NAME/CONFIG"; `registry.SPECS` lists all.
+        split: Name of a split, or a part of it in TFDS's notation, such as
             "train[:10%]".
-        batch_size: examples in a batch, over all replicas and shards.
-        image_size: side S of the images; None is the data set's default.
-        shuffle: whether examples come in a new random order in each epoch
-            rather than in their order on disk.
-        repeat: whether epochs follow each other without end.
-        seed: of the order, non-negative.
-        start_step: number of batches already consumed; the stream continues
-            after them exactly as it would have. Skipped examples are neither
-            decoded nor resized, past epochs not even read.
-        data_dir: folder of all TFDS data sets; None is `TFDS_DATA_DIR` or else
-            `~/tensorflow_datasets`. Of the data set "folder", the pictures'.
-        manual_dir: folder of source files fetched by hand, used instead of a
-            download while a data set is made.
-        num_examples: use only this many examples, the first on disk; all if
-            there are fewer. None uses all.
-        cache: whether to hold the split in memory, as uint8 at `image_size`, if
-            that takes less than 1 GiB.
-        drop_remainder: whether a last, smaller batch is dropped; None drops it
-            where none can arise, with `repeat`, which fixes the static shape.
-        shard: which part of each batch to give, from 0.
-        num_shards: number of equal parts, a divisor of `batch_size`. The parts of a
-            batch one after the other are the batch that one shard gives; a last,
-            smaller batch may leave the last shards without a part. Examples of
-            other shards are not decoded unless they are cached.
+        batch_size: Examples per batch, over all replicas and shards.
+        image_size: Side S of the images; None for the data set's default.
+        shuffle: Whether each epoch has a new random order, rather than the order on
+            disk.
+        repeat: Whether to repeat the data indefinitely.
+        seed: Random seed of the order, non-negative.
+        start_step: Number of batches to skip, such as those already consumed by an
+            interrupted run. The stream continues exactly as it would have. Skipped
+            examples are not decoded, and skipped epochs are not even read.
+        data_dir: Folder of all TFDS data sets; None for `TFDS_DATA_DIR`, or
+            `~/tensorflow_datasets` if that is not set. For the data set "folder", the
+            folder of the pictures.
+        manual_dir: Folder of manually downloaded source files, used instead of
+            downloads when a data set is prepared.
+        num_examples: Use only this many examples, the first on disk; None for all.
+        cache: Whether to cache the split in memory, as uint8 at `image_size`, if it
+            takes less than 1 GiB.
+        drop_remainder: Whether to drop a smaller last batch. None is True with
+            `repeat`, where all batches are full, so that their static shape is known.
+        shard: Index of the part of each batch to return, from 0.
+        num_shards: Number of equal parts, a divisor of `batch_size`. The concatenated
+            parts of all shards are the batch without sharding; a smaller last batch may
+            be empty for the last shards. Examples of other shards are not decoded,
+            unless they are cached.
 
     Returns:
-        A dataset of {"image": float32 [B, S, S, 3] in [0, 1], "segmentation":
-        int32 [B, S, S, 1]}, B = batch_size / num_shards, labels 0 for the
-        background and 1.. for objects; without "segmentation" if the data set has
-        no labels. Automatic sharding is off: with several workers give each its
-        `shard` in `tf.distribute.Strategy.distribute_datasets_from_function`.
+        A dataset of {"image": float32 [B, S, S, 3] in [0, 1], "segmentation": int32 [B,
+        S, S, 1]}, B = batch_size / num_shards, labels 0 for the background and 1.. for
+        objects; without "segmentation" if the data set has no labels. Automatic
+        sharding is disabled: with several workers, pass each its `shard` in
+        `tf.distribute.Strategy.distribute_datasets_from_function`.
 
     Raises:
-        ValueError: an argument is out of its range; unknown name or split; a file of
-            the data is damaged.
-        OSError: the data cannot be fetched, or written to `data_dir`.
+        ValueError: If an argument is out of range, the name or split is unknown, or a
+            file of the data set is damaged.
+        OSError: If the data cannot be fetched, or written to `data_dir`.
     """
     _check_at_least(1, batch_size=batch_size, num_shards=num_shards)
     _check_at_least(1, image_size=image_size, num_examples=num_examples)
@@ -129,7 +129,7 @@ def load(
     records = source.records().take(size)
     local_size = batch_size // num_shards
     if cache and size * image_size**2 * 4 <= _MAX_CACHE_BYTES:
-        # The order is that of indices, so that skipping costs nothing.
+        # Indices are shuffled rather than examples, so that skipping is free.
         columns = _read_all(records.map(decode, tf.data.AUTOTUNE), size)
         batches = batched(tf.data.Dataset.range(size)).batch(local_size, drop_remainder)
         batches = batches.map(
@@ -146,7 +146,7 @@ def load(
         count = tf.data.INFINITE_CARDINALITY
     else:
         count, rest = divmod(max(0, size - start_step * batch_size), batch_size)
-        # A last, smaller batch may end before this shard's part.
+        # A smaller last batch may end before this shard's part.
         count += rest > shard * local_size and not drop_remainder
     batches = batches.apply(tf.data.experimental.assert_cardinality(count))
     return batches.prefetch(tf.data.AUTOTUNE).with_options(_options())
@@ -163,18 +163,19 @@ def order_examples(
 ) -> tf.data.Dataset:
     """Orders the elements of `source` over one epoch or endless epochs.
 
-    An epoch's elements are permuted block by block, each block by the
-    permutation that (seed, epoch, block) gives. Unlike `Dataset.shuffle` this
-    ignores TensorFlow's global seed and can start anywhere at once.
+    The elements of an epoch are permuted within blocks; the permutation of a block is
+    determined by (seed, epoch, block). Unlike `Dataset.shuffle`, this is independent of
+    TensorFlow's global seed and can start at any position immediately.
 
     Args:
-        source: a finite dataset with a fixed order.
-        size: its number of elements.
-        seed: of the permutations.
-        block_size: elements permuted together; None keeps the order of source.
-        repeat: whether epochs follow each other without end.
-        skip: number of elements to leave out at the start; whole epochs and
-            whole blocks are left out without being permuted.
+        source: A finite dataset with a fixed order.
+        size: Its number of elements.
+        seed: Random seed of the permutations.
+        block_size: Number of elements that are permuted together; None keeps the order
+            of `source`.
+        repeat: Whether to repeat the data indefinitely.
+        skip: Number of elements to skip at the start; whole epochs and blocks are
+            skipped without being permuted.
 
     Returns:
         A dataset of elements like those of `source`.
@@ -198,13 +199,13 @@ def order_examples(
 def take_shard(
     examples: tf.data.Dataset, batch_size: int, shard: int, num_shards: int
 ) -> tf.data.Dataset:
-    """Keeps the elements of one shard's part of each batch.
+    """Keeps one shard's part of each batch.
 
     Args:
-        examples: a dataset that starts with a batch's first element.
-        batch_size: elements of a batch, over all shards.
-        shard: from 0 to `num_shards` - 1.
-        num_shards: a divisor of `batch_size`.
+        examples: A dataset that starts with the first element of a batch.
+        batch_size: Elements per batch, over all shards.
+        shard: From 0 to `num_shards` - 1.
+        num_shards: A divisor of `batch_size`.
 
     Returns:
         A dataset of the elements at positions `shard * b` to `(shard + 1) * b` of
@@ -219,8 +220,8 @@ def take_shard(
 
 
 def _permute(block, *numbers):
-    """Permutes the leading axis of a nest of tensors, as `numbers` say."""
-    # One named algorithm, since the default one may vary with the device.
+    """Permutes the leading axis of a nest of tensors, seeded by `numbers`."""
+    # The algorithm is fixed, since the default may depend on the device.
     alg = "philox"
     key = tf.zeros(2, tf.int64)
     for number in numbers:
@@ -231,7 +232,7 @@ def _permute(block, *numbers):
 
 
 def _read_all(examples, size):
-    """All examples as {key: uint8 [N, S, S, C]} in the CPU's memory."""
+    """Reads all examples into the CPU's memory as {key: uint8 [N, S, S, C]}."""
     with tf.device("CPU:0"):
         return examples.batch(size).get_single_element()
 
@@ -246,7 +247,7 @@ def _options():
 
 
 def _split_name(split):
-    """The name in front of TFDS's notation: "train" for "train[:10%]"."""
+    """Returns the split without TFDS's notation: "train" for "train[:10%]"."""
     return re.split(r"[\[+]", str(split))[0]
 
 

@@ -1,4 +1,4 @@
-"""Finds a data set's builder and makes its files on first use."""
+"""Imports the builders of data sets and prepares their files on first use."""
 
 import contextlib
 import fcntl
@@ -23,24 +23,24 @@ def prepare(
     data_dir: str | os.PathLike | None = None,
     manual_dir: str | os.PathLike | None = None,
 ):
-    """Makes a data set's files unless they exist.
+    """Prepares the files of a data set unless they exist.
 
     Args:
-        spec: the data set.
-        data_dir: folder of all TFDS data sets; None is `TFDS_DATA_DIR` or else
-            `~/tensorflow_datasets`.
-        manual_dir: folder of source files fetched by hand; None is
+        spec: The data set.
+        data_dir: Folder of all TFDS data sets; None for `TFDS_DATA_DIR`, or
+            `~/tensorflow_datasets` if that is not set.
+        manual_dir: Folder of manually downloaded source files; None for
             `downloads/manual` in `data_dir`.
 
     Returns:
-        The `tfds.core.DatasetBuilder`, ready to be read.
+        The `tfds.core.DatasetBuilder`, whose data can be read.
 
     Raises:
-        ValueError: a source file is damaged, or `manual_dir` is no folder.
-        OSError: a file cannot be fetched, `data_dir` cannot be written, or writing
+        ValueError: If a source file is damaged, or `manual_dir` is not a folder.
+        OSError: If a file cannot be fetched, `data_dir` cannot be written, or writing
             failed.
     """
-    # A builder's folder is where TFDS will write; nothing is written yet.
+    # Making a builder only determines where TFDS will write.
     make_builder = functools.partial(
         import_builder(spec.builder).Builder,
         config=spec.config,
@@ -63,21 +63,21 @@ def prepare(
     )
     try:
         with _lock(builder.data_dir):
-            # Another process may have made it while this one waited.
+            # Another process may have prepared it while this one was waiting.
             if not builder.data_path.exists():
                 _download_and_prepare(builder, manual_dir, quiet=spec.generated)
     except (OSError, RuntimeError, tf.errors.OpError) as error:
-        # TFDS turns what TensorFlow says of a full disk into a RuntimeError.
+        # TFDS converts TensorFlow's error about a full disk to a RuntimeError.
         if type(error) is RuntimeError and not isinstance(
             error.__cause__, tf.errors.OpError
         ):
             raise
         raise OSError(f"Could not make {spec.name} in {where}: {error}") from error
-    return make_builder()  # one that finds what it or another process has made
+    return make_builder()  # a new builder finds the prepared files
 
 
 def _plain(data_dir):
-    """A folder of data sets as TFDS takes it, `~` expanded; buckets stay as given."""
+    """Returns a folder for TFDS with `~` expanded; URLs of buckets are unchanged."""
     if data_dir is None or "://" in os.fspath(data_dir):
         return data_dir
     return str(local_path(data_dir))
@@ -86,15 +86,15 @@ def _plain(data_dir):
 def _download_and_prepare(builder, manual_dir, quiet):
     import tensorflow_datasets as tfds
 
-    # Google's bucket has none of these data sets, and without a network the
-    # question alone can hang.
+    # Google's bucket has none of these data sets, and looking there can hang without a
+    # network.
     config = tfds.download.DownloadConfig(
         try_download_gcs=False, manual_dir=manual_dir and str(manual_dir)
     )
     with contextlib.ExitStack() as stack:
         if quiet:
-            # TFDS announces a download of unknown size and draws a bar for each
-            # split; the notice above has said what there is to say.
+            # TFDS would announce a download of unknown size and show a progress bar for
+            # each split; the notice above is enough.
             stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
             stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
         builder.download_and_prepare(download_config=config)
@@ -102,7 +102,7 @@ def _download_and_prepare(builder, manual_dir, quiet):
 
 @contextlib.contextmanager
 def _lock(path):
-    """Lets one process at a time make the files of `path`; TFDS does not."""
+    """Locks `path`, since TFDS does not support concurrent preparation."""
     if "://" in str(path):
         yield
         return
@@ -114,9 +114,9 @@ def _lock(path):
 
 
 def _check_writable(path, where):
-    """Raises OSError unless `path` can be made; says so before any work is done."""
+    """Raises `OSError` if `path` cannot be created, before any work is done."""
     if "://" in str(path):
-        return  # A bucket: only writing to it can tell.
+        return  # A bucket can only be checked by writing to it.
     folder = local_path(path).absolute()
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
@@ -127,19 +127,19 @@ def _check_writable(path, where):
 
 
 def import_builder(name: str):
-    """Imports one builder's package, from the installation or the checkout.
+    """Imports the package of a builder, from the installation or the checkout.
 
-    `datasets`, the package's name in a checkout, may be Hugging Face's; so it is
-    never imported by that name here.
+    In a checkout the package is named `datasets`. It is not imported by this name,
+    since that could be the package of Hugging Face.
 
     Args:
-        name: the builder's name, such as "sprites".
+        name: The builder's name, such as "sprites".
 
     Returns:
-        The module, whose `Builder` is the builder's class.
+        The module, with the builder class `Builder`.
 
     Raises:
-        ModuleNotFoundError: the builders are in neither place.
+        ModuleNotFoundError: If the builder is in neither of these.
     """
     try:
         return importlib.import_module(f"{_BUILDERS_PACKAGE}.{name}")

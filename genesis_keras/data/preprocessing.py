@@ -1,26 +1,27 @@
-"""From source images and labels to what the model reads, one example at a time.
+"""Preprocessing of images and labels, one example at a time.
 
-Cropping and resizing keep uint8 and round to it, as a data set stored at that
-size would; so a cached example costs a quarter of its float32 form, and cached
-and streamed examples are equal bit for bit.
+Cropping and resizing keep the dtype uint8 and round the values, like a data set that is
+stored at that size. A cached example therefore takes a quarter of the memory of
+float32, and cached and streamed examples are identical.
 """
 
 import tensorflow as tf
 
 
 def centre_crop(image: tf.Tensor, size: int | None = None) -> tf.Tensor:
-    """Cuts a centred square.
+    """Crops a centred square.
 
     Args:
         image: [H, W, C].
-        size: the square's side in pixels; None is the largest that fits.
+        size: Side of the square in pixels; None for the largest that fits.
 
     Returns:
         [size, size, C].
 
     Raises:
-        ValueError: `size` exceeds a height or width that is known statically.
-        tf.errors.InvalidArgumentError: the same, for one that is not.
+        ValueError: If `size` exceeds a static height or width.
+        tf.errors.InvalidArgumentError: If `size` exceeds a height or width that is not
+            static.
     """
     height, width = tf.shape(image)[0], tf.shape(image)[1]
     if size is None:
@@ -31,23 +32,23 @@ def centre_crop(image: tf.Tensor, size: int | None = None) -> tf.Tensor:
 
 
 def crop_box(image: tf.Tensor, box: tuple[int, int, int, int]) -> tf.Tensor:
-    """Cuts the rectangle (top, left, height, width) out of `image` [H, W, C]."""
+    """Crops the rectangle (top, left, height, width) of `image` [H, W, C]."""
     return tf.image.crop_to_bounding_box(image, *box)
 
 
 def resize_image(image: tf.Tensor, size: int) -> tf.Tensor:
-    """Resizes [H, W, C] to [size, size, C], bilinear; uint8 stays uint8, rounded."""
+    """Resizes [H, W, C] to [size, size, C], bilinear; uint8 is rounded to uint8."""
     if image.shape[0] == size and image.shape[1] == size:
         return image
     resized = tf.image.resize(image, (size, size), method="bilinear")
     if image.dtype == tf.uint8:
-        # Bilinear weights are a convex combination: no value leaves 0 to 255.
+        # Bilinear interpolation is a convex combination, so values stay in 0 to 255.
         return tf.cast(tf.round(resized), tf.uint8)
     return resized
 
 
 def resize_labels(labels: tf.Tensor, size: int) -> tf.Tensor:
-    """Resizes [H, W, 1] to [size, size, 1] by nearest neighbour, keeping dtype."""
+    """Resizes [H, W, 1] to [size, size, 1], nearest neighbour; keeps the dtype."""
     if labels.shape[0] == size and labels.shape[1] == size:
         return labels
     return tf.image.resize(labels, (size, size), method="nearest")
@@ -58,13 +59,13 @@ def crop_and_resize(
     size: int,
     crop: int | tuple[int, int, int, int] | None = None,
 ) -> dict[str, tf.Tensor]:
-    """Brings one example to the model's size.
+    """Crops and resizes an example to the model's image size.
 
     Args:
         example: "image", [H, W, 3], and optionally "segmentation", [H, W, 1],
             both uint8.
-        size: side S of the result.
-        crop: as in `registry.DatasetSpec`.
+        size: Side S of the output.
+        crop: As in `registry.DatasetSpec`.
 
     Returns:
         The same keys and dtypes at [S, S, 3] and [S, S, 1].
@@ -83,10 +84,10 @@ def crop_and_resize(
 
 
 def to_model_inputs(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Converts uint8 examples, batched or not, to the model's numbers.
+    """Converts uint8 examples, batched or not, to the inputs of the models.
 
     Returns:
-        "image", float32 in [0, 1], and "segmentation", int32, where present.
+        Dict of "image", float32 in [0, 1], and, if present, "segmentation", int32.
     """
     result = {"image": tf.cast(example["image"], tf.float32) / 255.0}
     if "segmentation" in example:

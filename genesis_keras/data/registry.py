@@ -1,29 +1,28 @@
-"""What the library knows about each data set before any of it is on disk."""
+"""The specifications of the data sets."""
 
 import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
 class DatasetSpec:
-    """The facts that training and evaluation need about one data set.
+    """The properties of a data set that training and evaluation depend on.
 
     Args:
         name: "BUILDER/CONFIG", as on the command line.
-        image_size: side in pixels that images are given to the model at.
-        num_slots: number of slots K that fits its scenes, background included.
+        image_size: Side of the images that the model receives, in pixels.
+        num_slots: Number of slots K for its scenes, including the background.
         geco_goal: GECO's goal for the reconstruction error, in nats per pixel
             and channel.
-        splits: names of the splits; the first is the training split, unless the set
-            is for tests alone.
-        size: what making it costs, for the notice before the first use.
-        citation: where the data set is described.
-        recipe: name of the settings that suit it, a key of `training.recipes.RECIPES`.
-        crop: square taken from the source image before it is resized: None
-            takes the largest centred one, an integer a centred one of that
-            side, and (top, left, height, width) exactly that rectangle.
-        labelled: whether every example has a segmentation.
-        generated: whether the data is computed on this machine, so that nothing
-            is downloaded.
+        splits: Names of the splits; the first is the training split, unless the data
+            set is only for testing.
+        size: Cost of preparing it, for the notice on first use.
+        citation: Where the data set is described.
+        recipe: Name of the recommended recipe, a key of `training.recipes.RECIPES`.
+        crop: Crop of the source image before it is resized: None for the largest
+            centred square, an integer for a centred square of that side, or a rectangle
+            (top, left, height, width).
+        labelled: Whether every example has a segmentation.
+        generated: Whether the data is generated locally, without a download.
     """
 
     name: str
@@ -45,7 +44,7 @@ class DatasetSpec:
 
     @property
     def config(self) -> str | None:
-        """Name of the builder's configuration, None if it has only one."""
+        """Name of the builder's configuration; None if it has only one."""
         return self.name.partition("/")[2] or None
 
 
@@ -212,7 +211,7 @@ _SPECS = (
 #: "BUILDER/CONFIG" -> its specification.
 SPECS: dict[str, DatasetSpec] = {spec.name: spec for spec in _SPECS}
 
-#: "BUILDER" -> the configuration meant when none is named.
+# : "BUILDER" -> its default configuration.
 DEFAULT_CONFIGS: dict[str, str] = {
     "sprites": "easy",
     "objects_room": "default",
@@ -225,7 +224,7 @@ DEFAULT_CONFIGS: dict[str, str] = {
 
 
 def get_spec(name: str) -> DatasetSpec:
-    """Looks a data set up.
+    """Returns the specification of a data set.
 
     Args:
         name: "NAME" for the default configuration, or "NAME/CONFIG".
@@ -234,8 +233,8 @@ def get_spec(name: str) -> DatasetSpec:
         The data set's specification.
 
     Raises:
-        ValueError: there is no such data set or configuration; the message
-            lists those that there are.
+        ValueError: If there is no such data set or configuration; the message lists the
+            available ones.
     """
     builder = str(name).partition("/")[0]
     full_name = name

@@ -1,4 +1,4 @@
-"""A split of a TFDS data set, as the pipeline reads it."""
+"""The source of the input pipeline for TFDS data sets."""
 
 import os
 import re
@@ -14,24 +14,24 @@ _CROPS = "crops"
 
 
 class TfdsSource:
-    """A split of a TFDS data set, made on disk on first use.
+    """A split of a TFDS data set, which is prepared on disk on first use.
 
-    A data set whose examples have a feature "crops", `[C, 4]`, lists rectangles to
-    train on: each example then counts as C, one for each rectangle.
+    If examples have a feature "crops", `[C, 4]`, it lists rectangles to train on: each
+    example is then expanded to C examples, one per rectangle.
 
     Args:
-        spec: the data set.
-        split: a split's name, or a part of it in TFDS's notation.
-        data_dir: folder of all TFDS data sets; None is TFDS's default.
-        manual_dir: folder of source files fetched by hand.
+        spec: The data set.
+        split: Name of a split, or a part of it in TFDS's notation.
+        data_dir: Folder of all TFDS data sets; None for TFDS's default.
+        manual_dir: Folder of manually downloaded source files.
 
     Attributes:
-        size: number of examples.
-        record_bytes: size of an example on disk, on average.
+        size: Number of examples.
+        record_bytes: Size of an example on disk, on average.
 
     Raises:
-        ValueError: the split cannot be read, or a source file is damaged.
-        OSError: the data cannot be fetched or written.
+        ValueError: If the split cannot be read, or a source file is damaged.
+        OSError: If the data cannot be fetched or written.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class TfdsSource:
         if _CROPS in self._features:
             self._num_crops = self._features[_CROPS].shape[0]
         self.size = self._count() * max(1, self._num_crops)
-        # TFDS knows no size in bytes of a part of a split.
+        # TFDS does not know the size in bytes of a part of a split.
         whole = self._builder.info.splits[re.split(r"[\[+]", split)[0]]
         self.record_bytes = whole.num_bytes / whole.num_examples
 
@@ -87,7 +87,7 @@ class TfdsSource:
         return example
 
     def _count(self):
-        """Number of examples on disk; refuses a split that TFDS cannot read."""
+        """Returns the number of examples; raises an error if TFDS cannot read them."""
         try:
             count = self._builder.info.splits[self._split].num_examples
         except (AssertionError, KeyError, ValueError) as error:

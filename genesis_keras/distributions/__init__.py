@@ -1,8 +1,7 @@
-"""Probability: the mixture likelihood, posterior and prior, as TFP distributions.
+"""The mixture likelihood, posterior and prior, as TFP distributions.
 
-Distribution objects stay inside functions; only tensors cross layers. `tfd` is
-`tfp.distributions`, imported when first used: it takes a second to import, and
-`import genesis_keras` should take no longer than importing TensorFlow and Keras.
+Distribution objects are only used within functions; layers exchange tensors. `tfd` is
+`tfp.distributions`, which is imported on first use because this takes a second.
 """
 
 import keras  # noqa: F401  Before all modules here: see genesis_keras/__init__.py.

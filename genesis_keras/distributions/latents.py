@@ -6,7 +6,7 @@ from genesis_keras import distributions
 
 
 def diagonal_normal(mean, scale):
-    """Returns N(mean, scale^2) over the last axis as one event."""
+    """Returns N(mean, scale^2) with the last axis as the event."""
     return distributions.tfd.Independent(
         distributions.tfd.Normal(mean, scale), reinterpreted_batch_ndims=1
     )
@@ -31,11 +31,11 @@ def sampled_kl(latents, posterior_mean, posterior_scale, prior_mean, prior_scale
 
 
 def categorical_kl(log_probs, other_log_probs, axis, floor=1e-5):
-    """KL divergence of two categoricals, floored and renormalised, in nats.
+    """KL divergence between categoricals, floored and renormalised, in nats.
 
     Args:
-        log_probs: Log probabilities of the first argument of the KL.
-        other_log_probs: Log probabilities of the second.
+        log_probs: Log probabilities of the first distribution.
+        other_log_probs: Log probabilities of the second distribution.
         axis: The axis of the categories.
         floor: Lower bound of each probability before they are renormalised.
 

@@ -34,7 +34,7 @@ def reconstruction_error(images, log_masks, means, scale):
 
 
 def mixture_mean(log_masks, means):
-    """Returns the image that the masks make of the components, `[B, H, W, 3]`.
+    """Returns the mean of the mixture, an image `[B, H, W, 3]`.
 
     Args:
         log_masks: `[B, K, H, W, 1]`, normalised over K.

@@ -1,7 +1,7 @@
-"""Trained models for those who have not this package.
+"""Export of trained models, for use without this package.
 
-`signatures` says what a served model can be asked, `checks`, `encoded_images` and
-`batches` are parts of its graphs, `saved_model` writes them down, `warmup` adds the
-requests that TensorFlow Serving runs first. `portable` writes ONNX and LiteRT files.
-The command line is `python -m genesis_keras.export`.
+`signatures` defines the signatures of a served model; `checks`, `encoded_images` and
+`batches` are parts of their graphs; `saved_model` writes them; `warmup` adds requests
+that TensorFlow Serving runs first. `portable` writes ONNX and LiteRT files. The command
+is `genesis-export`, or `python -m genesis_keras.export`.
 """

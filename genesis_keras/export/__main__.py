@@ -1,4 +1,4 @@
-"""Door to the command: `python -m genesis_keras.export` is `genesis-export`."""
+"""Runs `genesis-export` as `python -m genesis_keras.export`."""
 
 import sys
 

@@ -1,13 +1,13 @@
-"""A large batch in parts, one after the other: memory stays bounded."""
+"""Processes large batches in parts, to bound the memory."""
 
 import tensorflow as tf
 
-# Pixels of all slots of a part: 32 images of 64x64 with 7 slots.
+# Pixels of all slots in a part: 32 images of 64x64 with 7 slots.
 _PIXELS = 32 * 7 * 64 * 64
 
 
 def part_size(side, num_slots):
-    """Returns how many images go through a model at once.
+    """Returns the number of images that a model processes at once.
 
     Args:
         side: H = W of the images.
@@ -22,13 +22,14 @@ def part_size(side, num_slots):
 
 
 def map_parts(function, tensors, size, outputs):
-    """Applies a function to parts of a batch and joins the results.
+    """Applies a function to parts of a batch and concatenates the results.
 
     Args:
-        function: Tensors `[b, ...]` -> dict of tensors `[b, ...]`, for any b >= 1.
+        function: Function of tensors `[b, ...]` that returns a dict of tensors `[b,
+            ...]`, for any b >= 1.
         tensors: List of tensors `[B, ...]`, B >= 1.
-        size: The largest b.
-        outputs: Dict of the `tf.TensorSpec`s of what the function returns.
+        size: Maximum of b.
+        outputs: Dict of `tf.TensorSpec`s of the function's outputs.
 
     Returns:
         Dict of tensors `[B, ...]`.

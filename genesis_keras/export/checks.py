@@ -1,16 +1,16 @@
-"""Checks that run inside the exported graph, whoever calls it.
+"""Validation of inputs inside the exported graph.
 
-Each takes an input and returns it, with an assertion that runs before anything that
-reads the result. A failed one is an `InvalidArgumentError` that names the input and
-quotes its value.
+Each function takes an input and returns it, with an assertion that is executed before
+any operation that uses the result. A failed assertion is an `InvalidArgumentError` that
+names the input and quotes its value.
 """
 
 import tensorflow as tf
 
 MAX_BATCH = 256
-"""Images, or strings, or scenes of one request."""
+"""Maximum number of images, strings or scenes per request."""
 MAX_SLOTS = 64
-"""Slots of a scene that a client may ask for."""
+"""Maximum number of slots per scene that a client may request."""
 _PADDING = [-1] * 5
 
 
@@ -18,7 +18,7 @@ def check_images(images, side):
     """Checks floats `[B, H, W, 3]` in [0, 1], or uint8.
 
     Args:
-        images: The input, of a shape that the caller of the graph may get wrong.
+        images: The input, whose shape at run time may be wrong.
         side: H = W.
 
     Returns:
@@ -26,7 +26,7 @@ def check_images(images, side):
     """
     expected = [side, side, 3]
     images, shape = _with_runtime_shape(images)
-    # Padded, a shape of any rank can be compared; equal only where the rank is 4.
+    # Shapes of any rank are padded for the comparison; only rank 4 can be equal.
     found = tf.concat([shape, _PADDING], axis=0)[1:5]
     message = tf.strings.format(
         f"images must have shape [B, {side}, {side}, 3]; got {{}}", shape
@@ -39,7 +39,7 @@ def check_images(images, side):
     message = tf.strings.format(
         "images must be finite floats in [0, 1]; got {} to {}", [lowest, highest]
     )
-    # A NaN anywhere makes no comparison true.
+    # Any NaN makes the comparisons false.
     inside = tf.reduce_all((images >= 0.0) & (images <= 1.0))
     return _require(inside, message, images)
 
@@ -72,11 +72,11 @@ def check_latents(latents, dim, min_slots):
 
 
 def check_used_slots(used, latents):
-    """Checks the numbers of slots in use, `[B]`, or `[0]` for all slots of all.
+    """Checks the numbers of slots in use, `[B]`, or `[0]` to use all slots.
 
     Args:
         used: The input, int32.
-        latents: `[B, K, D]`, checked.
+        latents: Checked latents `[B, K, D]`.
 
     Returns:
         int32 `[B]`.
@@ -116,13 +116,13 @@ def check_strings(strings, name):
 
 
 def check_scalar(value, name, lowest=None, highest=None):
-    """Checks one number.
+    """Checks a scalar.
 
     Args:
         value: The input.
         name: What to call it.
-        lowest: The smallest value allowed, if there is one.
-        highest: The same for the largest.
+        lowest: The smallest value allowed; None for no bound.
+        highest: The largest value allowed; None for no bound.
 
     Returns:
         The number, a scalar.
@@ -132,7 +132,7 @@ def check_scalar(value, name, lowest=None, highest=None):
         f"{name} must be one number, of shape []; got {{}}", shape
     )
     value = _require(tf.size(shape) == 0, message, value)
-    # Not `ensure_shape`: its own error, without a name, can come first.
+    # Not `ensure_shape`, whose error has no name and could be raised first.
     value.set_shape([])
     if lowest is None:
         return value
@@ -151,16 +151,16 @@ def _check_size(batch, name):
 
 
 def _with_runtime_shape(x):
-    """Returns `x` without a static shape, and its shape as the caller sent it.
+    """Returns `x` without a static shape, and its shape at run time.
 
-    A session does not compare what it is fed with the signature; with a static
-    shape, TensorFlow would drop the comparison here as always true.
+    Sessions do not compare fed values with the signature, and with a static shape
+    TensorFlow would remove our comparison as always true.
     """
     x = tf.raw_ops.PlaceholderWithDefault(input=x, shape=None)
     return x, tf.shape(x)
 
 
 def _require(condition, message, x):
-    """Returns `x`, once the condition holds."""
+    """Returns `x` after asserting the condition."""
     with tf.control_dependencies([tf.debugging.Assert(condition, [message])]):
         return tf.identity(x)

@@ -1,4 +1,4 @@
-"""PNG and JPEG bytes -> images of the model's size, inside the graph."""
+"""Decodes PNG and JPEG files to images of the model's size inside the graph."""
 
 import tensorflow as tf
 
@@ -6,25 +6,25 @@ from genesis_keras.data.pictures import decode_picture
 from genesis_keras.data.preprocessing import crop_and_resize
 
 MAX_PIXELS = 4096**2
-"""Of one encoded image; a larger one is refused before it is decoded."""
+"""Maximum pixels of an encoded image; larger ones are rejected before decoding."""
 
 
 def decode_images(encoded, side):
-    """Decodes images and brings them to the model's size, one at a time.
+    """Decodes images and resizes them to the model's size, one at a time.
 
-    They are read as in training, see `data.pictures`: turned as their EXIF
-    orientation says, transparent pixels on white. What is not square loses its longer
-    sides: the centred square is resized, bilinearly.
+    Images are decoded as in training, see `data.pictures`: they are rotated according
+    to their EXIF orientation, and transparent pixels become white. The largest centred
+    square is then resized bilinearly.
 
     Args:
         encoded: Strings `[B]`, each a PNG or JPEG file of any size.
-        side: Side of the results, in pixels.
+        side: Side of the output images, in pixels.
 
     Returns:
         uint8 `[B, side, side, 3]`.
 
     Raises:
-        tf.errors.InvalidArgumentError: In the graph, for what is not such a file, is
+        tf.errors.InvalidArgumentError: In the graph, if a file is not PNG or JPEG, is
             damaged or has too many pixels.
     """
 

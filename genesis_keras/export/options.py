@@ -1,17 +1,17 @@
-"""What a model can be exported as: names that need no TensorFlow."""
+"""The options of exporting, defined without importing TensorFlow."""
 
 import importlib.util
 
 MASKS = {"attention": "log_masks", "object": "log_object_masks"}
-"""Kinds of masks to segment by -> output of the model."""
+"""Kind of masks for segmentation -> output of the model."""
 FORMATS = {"onnx": ".onnx", "litert": ".tflite"}
-"""Formats besides SavedModel -> ending of their files."""
+"""Formats other than SavedModel -> suffix of their files."""
 PACKAGES = {"onnx": ("tf2onnx", "onnx"), "litert": ("ai_edge_litert",)}
-"""Formats -> packages that they need."""
+"""Formats -> packages that they require."""
 
 
 def check_packages(format):
-    """Raises ValueError where a package is missing that a format needs.
+    """Raises `ValueError` if a package is missing that a format needs.
 
     Args:
         format: One of `FORMATS`.

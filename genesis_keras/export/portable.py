@@ -1,4 +1,4 @@
-"""ONNX and LiteRT files that segment: Keras's exporters over one small model."""
+"""Exports ONNX and LiteRT files for segmentation, with Keras's exporters."""
 
 import pathlib
 
@@ -15,9 +15,10 @@ from genesis_keras.storage import replacing
 
 
 class FixedSegmenter(keras.Model):
-    """Images -> `label_map [B, H, W]`, `mask_probabilities [B, K, H, W]`.
+    """Maps images to `label_map [B, H, W]` and `mask_probabilities [B, K, H, W]`.
 
-    K and the draws are constants: these formats have no operations to draw with.
+    K and the random numbers are constants, since these formats have no suitable
+    operations for random numbers.
     """
 
     def __init__(self, model, masks, seed):
@@ -43,20 +44,21 @@ class FixedSegmenter(keras.Model):
 
 
 def write_portable(model, path, format, masks="attention", seed=0, batch_size=None):
-    """Writes an ONNX or LiteRT file that segments with the K of training.
+    """Writes an ONNX or LiteRT file that segments images with the K of training.
 
     Args:
         model: A model that returns the output contract.
         path: The file, ending in `.onnx` or `.tflite`.
         format: "onnx" or "litert".
-        masks: Masks that the label maps are made of: "attention" or "object".
-        seed: Seed of the draws, which become part of the file.
-        batch_size: B; None leaves it open, which LiteRT cannot always do.
+        masks: Masks from which the label maps are derived: "attention" or "object".
+        seed: Random seed; the random numbers become constants of the file.
+        batch_size: B; None for a variable batch size, which LiteRT does not always
+            support.
 
     Raises:
-        ValueError: An argument is wrong, or a package is missing, or the format lacks
-            an operation of the model.
-        OSError: The file cannot be written.
+        ValueError: If an argument is wrong, or a package is missing, or the format
+            lacks an operation of the model.
+        OSError: If the file cannot be written.
     """
     check_masks(masks)
     if format not in FORMATS:
@@ -84,16 +86,16 @@ def write_portable(model, path, format, masks="attention", seed=0, batch_size=No
                 _check_operations(partial)
         except OSError:
             raise
-        except Exception as error:  # whatever a converter meets
+        except Exception as error:  # converters raise many kinds of errors
             raise ValueError(
                 f"format={format!r} cannot hold {type(model).__name__}: {error}"
             ) from error
 
 
 def _teach_log1p():
-    """Adds log(1 + x), which tf2onnx does not know, as two operations.
+    """Adds support for log(1 + x) to tf2onnx, as two operations.
 
-    Shares of the stick lie in [0.01, 0.99], so no digits are lost.
+    The arguments (shares of the stick) lie in [0.01, 0.99], so no precision is lost.
     """
     from tf2onnx.handler import tf_op
 
@@ -108,7 +110,7 @@ def _teach_log1p():
 
 
 def _check_operations(path):
-    """Raises where tf2onnx has left an operation in that ONNX does not have."""
+    """Raises an error if the file has operations that ONNX does not support."""
     import onnx
 
     onnx.checker.check_model(str(path))

@@ -1,4 +1,4 @@
-"""Writes a SavedModel that needs TensorFlow alone."""
+"""Writes a SavedModel that only depends on TensorFlow."""
 
 import pathlib
 import re
@@ -17,24 +17,24 @@ _GRADIENT = "_gradient_op_type"
 def write_saved_model(model, path, masks="attention"):
     """Writes the signatures of a model as a SavedModel.
 
-    It takes batches of any size, and holds no Python: TensorFlow Serving, the C API
-    and a Python without this package, TensorFlow Probability and Keras load it. It is
-    for inference, without gradients.
+    It supports batches of any size and contains no Python code. It can be loaded by
+    TensorFlow Serving, the C API, and Python without this package, TensorFlow
+    Probability or Keras. It is for inference only, without gradients.
 
     Args:
         model: A model that returns the output contract.
-        path: The folder to make. TensorFlow Serving wants the number of the version
-            as its name, such as `export/1`.
-        masks: Masks that the label maps are made of: "attention" or "object".
+        path: The folder to create. TensorFlow Serving requires the version number as
+            its name, such as `export/1`.
+        masks: Masks from which the label maps are derived: "attention" or "object".
 
     Returns:
-        Whether it has warm-up requests, for which `tensorflow-serving-api` must be
-        installed.
+        Whether warm-up requests were written, which requires the package
+        `tensorflow-serving-api`.
 
     Raises:
-        ValueError: There is something at `path`, TensorFlow could not read it there,
-            `masks` is unknown, or a weight is not finite.
-        OSError: It cannot be written; nothing is left at `path`.
+        ValueError: If `path` exists, TensorFlow could not read it there, `masks` is
+            unknown, or a weight is not finite.
+        OSError: If it cannot be written; nothing is left at `path`.
     """
     _check_readable(path)
     check_finite_weights(model, f"not exported to {str(path)!r}")
@@ -54,7 +54,7 @@ def write_saved_model(model, path, masks="attention"):
 
 
 def _check_readable(path):
-    """Raises where TensorFlow would take the path for a pattern of file names."""
+    """Raises an error if TensorFlow would interpret the path as a glob pattern."""
     absolute = str(pathlib.Path(path).absolute())
     if re.search(r"\[.*\]|\\", absolute):
         raise ValueError(
@@ -66,8 +66,9 @@ def _check_readable(path):
 def _drop_gradients(folder):
     """Removes the names of custom gradients, which are not saved.
 
-    Python would warn about each of them when it loads the model. The fingerprint is
-    of the file as it was before; TensorFlow makes a new one when it is missing.
+    Otherwise Python warns about each of them when it loads the model. The fingerprint,
+    which no longer matches the file, is removed too; TensorFlow recreates it if it is
+    missing.
     """
     path = pathlib.Path(folder) / "saved_model.pb"
     saved_model = saved_model_pb2.SavedModel.FromString(path.read_bytes())

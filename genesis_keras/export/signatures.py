@@ -1,8 +1,8 @@
-"""What a served model can be asked: named signatures over a model's methods.
+"""The named signatures of a served model.
 
-All images of a batch get the same draws, which depend on `seed` alone: the answer
-for an image is the same whatever the others are. B images of H x W pixels, K slots,
-latents of size D.
+All images of a batch use the same random numbers, which depend only on `seed`, so that
+the result for an image does not depend on the other images. Shapes are for B images of
+H x W pixels, K slots and latents of size D.
 """
 
 import dataclasses
@@ -25,13 +25,13 @@ _OUTPUTS = (
 
 @dataclasses.dataclass(frozen=True)
 class Signature:
-    """A function of the SavedModel: what goes in, what comes out.
+    """A function of the SavedModel with its inputs and outputs.
 
     Attributes:
         inputs: Specs of the inputs, in alphabetical order of their names.
-        outputs: Name -> spec of the outputs.
-        function: Takes the inputs, in order; returns a dict of the outputs.
-        defaults: Input -> the value it has when a client leaves it out.
+        outputs: Dict from names to specs of the outputs.
+        function: Function of the inputs, in order, that returns a dict of the outputs.
+        defaults: Dict from inputs to their default values.
     """
 
     inputs: tuple[tf.TensorSpec, ...]
@@ -40,12 +40,12 @@ class Signature:
     defaults: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
     def graph(self):
-        """Returns the `tf.function`; its defaults end up in the SavedModel."""
+        """Returns the `tf.function`, whose defaults are saved in the SavedModel."""
 
         def served(*inputs):
             return self.function(*inputs)
 
-        # TensorFlow reads names and defaults of the inputs off the Python signature.
+        # TensorFlow takes names and defaults of the inputs from the Python signature.
         served.__signature__ = inspect.Signature(
             [
                 inspect.Parameter(
@@ -69,14 +69,14 @@ def signatures(model, masks="attention"):
 
     Args:
         model: A model that returns the output contract.
-        masks: Masks that the label maps are made of: "attention" or "object".
+        masks: Masks from which the label maps are derived: "attention" or "object".
 
     Returns:
         Dict of `Signature`: `serving_default`, `segment_uint8`, `segment_png`,
         `reconstruct`, `encode`, `decode` and, for a generative model, `generate`.
 
     Raises:
-        ValueError: `masks` is something else.
+        ValueError: If `masks` has another value.
     """
     check_masks(masks)
     builder = _Builder(model, masks)
@@ -94,13 +94,13 @@ def signatures(model, masks="attention"):
 
 
 def check_masks(masks):
-    """Raises ValueError where `masks` is no kind of masks."""
+    """Raises `ValueError` if `masks` is not a valid kind of masks."""
     if masks not in MASKS:
         raise ValueError(f"masks must be one of {sorted(MASKS)}; got {masks!r}")
 
 
 class _Builder:
-    """Makes the signatures of one model."""
+    """Creates the signatures of a model."""
 
     def __init__(self, model, masks):
         self.model = model
@@ -109,7 +109,7 @@ class _Builder:
         self.dim = model.fixed_draws(1)["noise"].shape[-1]
         self.options = [_spec("seed", [], "int32")]
         self.defaults = {"seed": 0}
-        # Traced once for all signatures of images; each runs what it needs of it.
+        # Traced once for all signatures of images; each executes only what it needs.
         self.call = tf.function(self._call, autograph=False)
         if model.has_flexible_slots:
             self.options.insert(0, _spec("min_mask_pixels", [], "float32"))
@@ -225,13 +225,14 @@ class _Builder:
         )
 
     def _of_images(self, images, outputs, select, read=None):
-        """A signature of images, a threshold and a seed, over the model's call.
+        """Returns a signature of images, a threshold and a seed, based on `call`.
 
         Args:
             images: Spec of the first input.
             outputs: Specs of the outputs.
-            select: The model's outputs -> those of the signature, and perhaps more.
-            read: First input -> images, float32 in [0, 1], with all checks.
+            select: Function from the model's outputs to at least those of the
+                signature.
+            read: Function from the first input to checked images, float32 in [0, 1].
         """
         read = read or (lambda images: checks.check_images(images, self.side))
 
@@ -253,10 +254,10 @@ class _Builder:
         return Signature((images, *self.options), outputs, run, self.defaults)
 
     def _call(self, images, seed, *threshold):
-        """The model's outputs for checked images; what serves no client is left out."""
+        """Returns those outputs of the model that clients need, for checked images."""
         options = {"num_slots": self.slots, "training": False}
         for pixels in threshold:
-            # With a threshold of 0 no mask is too small: K slots, as in training.
+            # With a threshold of 0 no mask is too small, so all K slots are used.
             options |= {"flexible_slots": True, "min_mask_pixels": pixels}
         batch = tf.shape(images)[0]
         draws = {

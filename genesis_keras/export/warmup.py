@@ -1,4 +1,4 @@
-"""Requests that TensorFlow Serving runs before it takes others."""
+"""Warm-up requests, which TensorFlow Serving runs before it accepts others."""
 
 import pathlib
 
@@ -6,11 +6,11 @@ import tensorflow as tf
 
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 _OPEN = (1, 2)  # images, slots
-_MODEL_NAME = "genesis"  # TensorFlow Serving does not compare it with its own
+_MODEL_NAME = "genesis"  # not compared with the name on the server
 
 
 def example_inputs(signature):
-    """Returns valid inputs of a signature, in order: one image, or its defaults.
+    """Returns valid inputs of a signature, in order: one image, and default values.
 
     Args:
         signature: A `Signature`.
@@ -34,7 +34,7 @@ def write_warmup(folder, signatures):
         signatures: Dict of `Signature` by name.
 
     Returns:
-        Whether they were written: not where `tensorflow-serving-api` is missing.
+        Whether they were written, which requires `tensorflow-serving-api`.
     """
     try:
         from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
@@ -59,7 +59,7 @@ def _example(spec):
     if spec.dtype == tf.string:
         pixels = tf.cast(_noise([100, 80, 3]) * 255.0, "uint8")
         return tf.io.encode_png(pixels)[None]
-    # One image; two slots where their number is open, which all models can have.
+    # One image, and two slots if their number is variable, which all models support.
     values = _noise([side or _OPEN[i] for i, side in enumerate(spec.shape)])
     return tf.cast(values * 255.0, "uint8") if spec.dtype == tf.uint8 else values
 

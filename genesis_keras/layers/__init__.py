@@ -1,14 +1,14 @@
-"""Layers, in the order of the data flow; none knows a model.
+"""The layers of the models, in the order of the data flow.
 
-unet -> semi_convolution -> instance_colouring -> object_pooling ->
-broadcast_decoder, and autoregressive_prior. They are made of blocks (conv blocks,
+GENESIS-V2: unet -> semi_convolution -> instance_colouring -> object_pooling ->
+broadcast_decoder, and autoregressive_prior. These use blocks (convolution blocks,
 coordinates), stick_breaking (algebra in log space), gaussian_statistics and kernels
 (Eq. 3).
 
-GENESIS: mask_encoder -> mask_posterior -> mask_decoder (of gated_convolution,
-gated_transposed_convolution and batch_normalization) -> component_encoder ->
+GENESIS: mask_encoder -> mask_posterior -> mask_decoder (built from gated_convolution,
+    gated_transposed_convolution and batch_normalization) -> component_encoder ->
 component_decoder, with autoregressive_prior and conditional_prior. MONet:
-recurrent_attention (of unet) -> component_encoder -> component_decoder. Slot
+recurrent_attention (built from unet) -> component_encoder -> component_decoder. Slot
 Attention: position_embedding and slot_attention.
 """
 

@@ -1,39 +1,39 @@
-"""Appearance of pixels: two chromaticities and a brightness, for embeddings."""
+"""Appearance of pixels for embeddings: two chromaticities and the brightness."""
 
 import math
 
 import tensorflow as tf
 
 # Opponent axes of a colour: red against green, yellow against blue. Unit vectors
-# orthogonal to grey, so that no brightness is left in them.
+# orthogonal to grey, and thus independent of brightness.
 _RED_GREEN = tuple(x / math.sqrt(2.0) for x in (1.0, -1.0, 0.0))
 _YELLOW_BLUE = tuple(x / math.sqrt(6.0) for x in (1.0, 1.0, -2.0))
-# A full red is then at a distance of about 1 from grey.
+# With this factor pure red is at a distance of about 1 from grey.
 _CHROMATICITY_SCALE = 1.5
 _BRIGHTNESS_SCALE = 0.2
 
 
 def appearance(images, offset=0.3, brightness=_BRIGHTNESS_SCALE):
-    """Returns what each pixel looks like, largely free of shading.
+    """Returns the appearance of each pixel, largely invariant to shading.
 
-    With `c = 1.5 * rgb / (r + g + b + offset)` the two chromaticities are
-    `(c_r - c_g) / sqrt(2)` and `(c_r + c_g - 2 c_b) / sqrt(6)`. Light that is
-    stronger or weaker by a factor scales `rgb` and leaves `rgb / (r + g + b)` as it
-    is; the offset keeps the noise of dark pixels small. The third value is the mean
-    of `rgb`, scaled down because shading changes it most.
+    With `c = 1.5 * rgb / (r + g + b + offset)` the two chromaticities are `(c_r - c_g)
+    / sqrt(2)` and `(c_r + c_g - 2 c_b) / sqrt(6)`. A change of the light's intensity
+    scales `rgb` but does not change `rgb / (r + g + b)`; the offset reduces the noise
+    of dark pixels. The third value is the mean of `rgb`, scaled down because it is most
+    affected by shading.
 
     Args:
         images: `[B, H, W, 3]` floats in [0, 1].
-        offset: Added to the sum of the channels, positive; 0 would be exactly
-            invariant to shading, and undefined for black.
+        offset: Added to the sum of the channels; must be positive. An offset of 0 would
+            be exactly invariant to shading, but undefined for black.
         brightness: Factor on the mean of the channels.
 
     Returns:
-        `[B, H, W, 3]` float32: red-green and yellow-blue chromaticity, brightness.
-        The chromaticities are in about [-1, 1] and 0 for grey pixels.
+        `[B, H, W, 3]` float32: red-green and yellow-blue chromaticity, brightness. The
+        chromaticities are approximately in [-1, 1], and 0 for grey pixels.
 
     Raises:
-        ValueError: `offset` is not positive.
+        ValueError: If `offset` is not positive.
     """
     if not offset > 0:
         raise ValueError(f"offset must be positive; got {offset}")

@@ -10,23 +10,23 @@ from genesis_keras.layers.gaussian_statistics import prior_statistics
 
 @keras.saving.register_keras_serializable("genesis_keras")
 class AutoregressivePrior(keras.layers.Layer):
-    """Gaussian prior whose statistics an LSTM reads off the earlier slots (Eq. 2).
+    """Gaussian prior whose statistics an LSTM predicts from earlier slots (Eq. 2).
 
-    p(z_1) = N(0, 1); then an LSTM reads z_1..z_{K-1} and a dense layer gives
-    `mean = tanh(raw)` and `scale = sigmoid(raw + 4) + 1e-4` of z_2..z_K.
+    p(z_1) = N(0, 1). An LSTM reads z_1..z_{K-1}, and a dense layer outputs `mean =
+    tanh(raw)` and `scale = sigmoid(raw + 4) + 1e-4` of z_2..z_K.
 
     Args:
         units: Units of the LSTM; 4F in GENESIS-V2.
-        **kwargs: Arguments of `keras.layers.Layer`.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
-        latents: z `[B, K, D]`.
+        latents: Z `[B, K, D]`.
 
     Returns:
         `prior_mean` and `prior_scale`, each `[B, K, D]`.
 
     Raises:
-        ValueError: An argument is out of range or of the wrong type.
+        ValueError: If an argument is out of range or of the wrong type.
 
     Example:
         >>> prior = AutoregressivePrior(64)
@@ -59,10 +59,10 @@ class AutoregressivePrior(keras.layers.Layer):
         return tf.concat(means, axis=1), tf.concat(scales, axis=1)
 
     def sample(self, noise):
-        """Draws z_1..z_K one after the other.
+        """Samples z_1..z_K sequentially.
 
         Args:
-            noise: Standard normal draws `[B, K, D]`; K may be any number.
+            noise: Standard normal noise `[B, K, D]`; K may be any number.
 
         Returns:
             Latents `[B, K, D]`.
@@ -77,7 +77,7 @@ class AutoregressivePrior(keras.layers.Layer):
 
         zeros = tf.zeros_like(noise[:, 0])  # p(z_1) = N(0, 1)
         start = (zeros, zeros, tf.ones_like(zeros), *self._start(tf.shape(noise)[0]))
-        # A scan, as exported graphs leave K open.
+        # A scan, since K is unknown in exported graphs.
         draws = tf.transpose(noise, [1, 0, 2])  # [K, B, D]
         latents = tf.scan(draw_next, draws, initializer=start)[0]
         return tf.transpose(latents, [1, 0, 2])

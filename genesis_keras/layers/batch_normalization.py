@@ -1,4 +1,4 @@
-"""Batch normalisation, fused with the bias before it."""
+"""Batch normalisation, fused with the preceding bias."""
 
 import functools
 
@@ -13,27 +13,28 @@ from genesis_keras.layers.blocks import NORM_EPSILON
 class BatchNormalization(keras.layers.Layer):
     """Batch normalisation over all axes but the last (Ioffe & Szegedy, 2015).
 
-    Like `keras.layers.BatchNormalization`, but by TensorFlow's fused operation: in
-    training on a CPU about five times as fast. As in the release, the moving
-    variance averages the unbiased variances of the batches. Under several replicas
-    the statistics are those of the global batch.
+    Like `keras.layers.BatchNormalization`, but with TensorFlow's fused operation, which
+    makes training on a CPU about five times as fast. As in the authors' release, the
+    moving variance is an average of unbiased batch variances. With several replicas the
+    statistics are those of the global batch.
 
     Args:
-        momentum: Weight of the past in the moving statistics, 0.9 by default.
-        epsilon: Added to the variance, 1e-5 by default.
-        **kwargs: Arguments of `keras.layers.Layer`.
+        momentum: Weight of the previous value in the moving statistics. Defaults to
+            0.9.
+        epsilon: Added to the variance. Defaults to 1e-5.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
         inputs: `[N, H, W, C]`.
-        bias: Added to the inputs `[C]`: that of the convolution before; or None.
-        training: Whether to normalise by the statistics of the batch, and to update
-            the moving ones, by which it normalises otherwise (default).
+        bias: Added to the inputs `[C]`: the bias of the preceding convolution, or None.
+        training: If True, normalises by the statistics of the batch and updates the
+            moving statistics. If False (default), normalises by the latter.
 
     Returns:
         `[N, H, W, C]`.
 
     Raises:
-        ValueError: An argument is out of range.
+        ValueError: If an argument is out of range.
 
     Example:
         >>> BatchNormalization()(tf.zeros([2, 8, 8, 16]), training=True).shape
@@ -67,7 +68,7 @@ class BatchNormalization(keras.layers.Layer):
         return inputs * tf.cast(rate, inputs.dtype) + tf.cast(offset, inputs.dtype)
 
     def _by_batch(self, inputs, bias):
-        # The mean takes the bias away again; its gradient is 0, but exists.
+        # Subtracting the mean cancels the bias, so its gradient is 0, but not None.
         offset = self.beta + 0.0 * bias
         context = tf.distribute.get_replica_context()
         if context is not None and context.num_replicas_in_sync > 1:
@@ -85,7 +86,7 @@ class BatchNormalization(keras.layers.Layer):
         return outputs
 
     def _by_global_batch(self, inputs, offset, context):
-        """Outputs, mean and unbiased variance; the sums are those of all replicas."""
+        """Returns outputs, mean and unbiased variance over all replicas."""
         x = tf.cast(inputs, "float32")
         add_up = functools.partial(context.all_reduce, tf.distribute.ReduceOp.SUM)
         count = add_up(tf.cast(tf.size(x) // x.shape[-1], "float32"))

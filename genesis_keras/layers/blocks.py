@@ -1,8 +1,8 @@
-"""Pieces that several layers are made of: coordinates, initialisers, conv blocks.
+"""Building blocks of the layers: coordinates, initialisers, convolution blocks.
 
-Initialisers follow the framework of the authors' release, whose default for
-every dense and convolutional layer is uniform in +-1/sqrt(fan_in), for kernels
-and biases alike. Normalisation uses epsilon 1e-5, not the 1e-3 of Keras.
+The initialisers are the defaults of PyTorch, which the authors' release uses: uniform
+in +-1/sqrt(fan_in) for the kernels and biases of all dense and convolutional layers.
+Normalisation layers use an epsilon of 1e-5 rather than Keras's 1e-3.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from genesis_keras.layers.group_normalization import GroupNormalization
 
 NORM_EPSILON = 1e-5
 NORM_GROUPS = 8
-# Which of the 3 taps of a convolution of doubled pixels act together, along a side.
+# Which of the 3 taps fall on the same input pixel after upsampling, along a side.
 _TAP_SUMS = [[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]]
 
 
@@ -37,20 +37,20 @@ def coordinates(height, width, dtype="float32"):
 
 
 def fan_in_uniform(fan_in):
-    """Returns the initialiser uniform in +-1/sqrt(fan_in)."""
+    """Returns an initialiser that is uniform in +-1/sqrt(fan_in)."""
     bound = 1.0 / math.sqrt(fan_in)
     return keras.initializers.RandomUniform(-bound, bound)
 
 
 def initialize_glorot(layer, keep=()):
-    """Draws kernels anew, Glorot uniform, and sets biases to zero.
+    """Reinitialises kernels as Glorot uniform, and biases as zeros.
 
-    Glorot's kernels are larger than the release's, most of all in the last layers,
-    and so are the first differences between objects that a decoder can learn from.
+    Glorot's kernels are larger than the release's, especially in the last layers. This
+    amplifies the initial differences between objects from which a decoder learns.
 
     Args:
-        layer: A built layer or model; its children are included.
-        keep: Weights that stay as they are.
+        layer: A built layer or model; sublayers are included.
+        keep: Weights that are not changed.
     """
     kept = {id(weight) for weight in keep}
     for weight in layer.trainable_weights:
@@ -104,7 +104,7 @@ def lstm_cell(units, **kwargs):
         units: Size of the state, from which all bounds follow.
         **kwargs: Further arguments of `keras.layers.LSTMCell`.
     """
-    # One initialiser for each: a second use of the same one draws the same values.
+    # One initialiser each: reusing the same object would give the same values.
     return keras.layers.LSTMCell(
         units,
         kernel_initializer=fan_in_uniform(units),
@@ -116,11 +116,11 @@ def lstm_cell(units, **kwargs):
 
 
 def conv_upsampled(inputs, kernel):
-    """Upsamples to twice the side (nearest), then convolves, in one operation.
+    """Upsamples by 2 (nearest neighbour) and convolves, in one operation.
 
-    Doubled pixels meet the kernel in pairs: each output sees 2x2 different ones,
-    under sums of the kernel's entries. That is a transposed convolution of stride 2
-    with a 4x4 kernel of those sums, and 4/9 of the arithmetic.
+    After upsampling, each output depends on only 2x2 different input pixels, weighted
+    by sums of kernel entries. This is a transposed convolution of stride 2 with a 4x4
+    kernel of those sums, which needs 4/9 of the operations.
 
     Args:
         inputs: `[N, H, W, C]`.
@@ -135,12 +135,12 @@ def conv_upsampled(inputs, kernel):
 
 
 def conv_transpose(inputs, kernel, strides=2):
-    """Multiplies the side by `strides`, with TensorFlow's "SAME" cropping.
+    """Transposed convolution with TensorFlow's "SAME" cropping.
 
     Args:
         inputs: `[N, H, W, C]`.
         kernel: `[k, k, filters, C]`.
-        strides: Factor on the side.
+        strides: Upsampling factor.
 
     Returns:
         `[N, strides * H, strides * W, filters]`.
@@ -161,19 +161,19 @@ def conv_transpose(inputs, kernel, strides=2):
 
 
 def mirror(x):
-    """Turns images `[N, H, W, C]` upside down and left to right."""
+    """Flips images `[N, H, W, C]` vertically and horizontally."""
     return tf.reverse(x, [1, 2])
 
 
 def activation_name(name, value):
-    """Returns the name of an activation of Keras.
+    """Validates and returns the name of a Keras activation.
 
     Args:
-        name: Name of the argument.
+        name: Name of the argument, for the message.
         value: Its value.
 
     Raises:
-        ValueError: Keras has no such activation.
+        ValueError: If Keras has no activation of this name.
     """
     if isinstance(value, str):
         with contextlib.suppress(ValueError):
@@ -183,24 +183,24 @@ def activation_name(name, value):
 
 
 def slots_of(x):
-    """Returns K of `[B, K, ...]`, a scalar tensor where the graph leaves it open."""
+    """Returns K of `[B, K, ...]`, as a scalar tensor if it is not static."""
     return tf.shape(x)[1] if x.shape[1] is None else x.shape[1]
 
 
 @keras.saving.register_keras_serializable("genesis_keras")
 class ConvBlock(keras.layers.Layer):
-    """Conv3x3 without bias, normalisation, ReLU; the side is kept.
+    """3x3 convolution without bias, normalisation, ReLU; keeps the resolution.
 
     Args:
         filters: Number of output channels.
-        groups: Groups of the normalisation, 8 by default; -1 makes it an
-            instance normalisation (one group a channel).
-        **kwargs: Arguments of `keras.layers.Layer`.
+        groups: Groups of the group normalisation. Defaults to 8; -1 is instance
+            normalisation (one group per channel).
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
         inputs: `[N, H, W, C]`.
-        below: What the block below made, `[N, H/2, W/2, D]`, or None. Upsampled
-            (nearest), its channels come before those of the inputs.
+        below: Output of the block below, `[N, H/2, W/2, D]`, or None. It is upsampled
+            (nearest neighbour) and concatenated before the inputs.
 
     Returns:
         `[N, H, W, filters]`.
@@ -235,7 +235,7 @@ class ConvBlock(keras.layers.Layer):
     def call(self, inputs, below=None):
         if below is None:
             return self.norm(self.conv(inputs))
-        # A convolution of concatenated channels is the sum of two.
+        # The convolution of concatenated channels is a sum of two convolutions.
         kernel = tf.cast(self.conv.kernel, inputs.dtype)
         kernel_below, kernel = tf.split(kernel, [below.shape[-1], -1], axis=2)
         x = tf.nn.conv2d(inputs, kernel, strides=1, padding="SAME")
@@ -250,21 +250,20 @@ class ConvBlock(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("genesis_keras")
 class UpConvBlock(keras.layers.Layer):
-    """Transposed Conv5x5 of stride 2, GroupNorm, ReLU; the side doubles.
+    """5x5 transposed convolution of stride 2, GroupNorm, ReLU; doubles the side.
 
-    The full transposed convolution of a side n has 2n + 3 pixels; 2 are cropped
-    before and 1 after, as in the release. TensorFlow's "SAME", the only fast way on
-    a CPU, crops 1 and 2: the mirror image. So the block works on mirrored images
-    with a mirrored kernel, and a stack of blocks can stay among mirrored ones.
+    The full transposed convolution of n pixels has 2n + 3, of which the release crops 2
+    before and 1 after. TensorFlow's "SAME", the only option that is fast on a CPU,
+    crops 1 before and 2 after, which is the mirror image. The block therefore flips its
+    inputs and its kernel. Within a stack of blocks the images can stay flipped.
 
     Args:
         filters: Number of output channels, a multiple of 8.
-        **kwargs: Arguments of `keras.layers.Layer`.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
         inputs: `[N, H, W, C]`.
-        mirrored: Whether the inputs are, and the outputs shall be, mirrored
-            (`mirror`), False by default.
+        mirrored: Whether inputs and outputs are mirrored (`mirror`). Defaults to False.
 
     Returns:
         `[N, 2H, 2W, filters]`.
@@ -280,7 +279,7 @@ class UpConvBlock(keras.layers.Layer):
 
     def build(self, input_shape):
         fan_in = self.KERNEL_SIZE**2 * self.filters
-        # One initializer object would give both the same values.
+        # A single initialiser object would give both the same values.
         self.kernel = self.add_weight(
             shape=(self.KERNEL_SIZE, self.KERNEL_SIZE, self.filters, input_shape[-1]),
             initializer=fan_in_uniform(fan_in),

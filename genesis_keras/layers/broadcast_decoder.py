@@ -1,4 +1,4 @@
-"""Decoder: object latents -> components and mask logits."""
+"""The decoder: maps object latents to components and mask logits."""
 
 import keras
 import tensorflow as tf
@@ -20,14 +20,14 @@ _NUM_DOUBLINGS = 4
 class BroadcastDecoder(keras.layers.Layer):
     """Spatial broadcast decoder, all slots in one batch (Appendix B).
 
-    Each latent is broadcast to a grid of a sixteenth of the image's side, the
-    coordinates are appended, four transposed convolutions double the side, and a
-    1x1 convolution gives RGB and a mask logit.
+    Each latent is broadcast to a grid with 1/16 of the image's side and concatenated
+    with coordinates. Four transposed convolutions each double the side, and a 1x1
+    convolution outputs RGB and a mask logit.
 
     Args:
         image_size: Side of the image, a multiple of 16.
-        filters: Channels of the four blocks.
-        **kwargs: Arguments of `keras.layers.Layer`.
+        filters: List of the channels of the four blocks.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
         latents: `[B, K, D]`.
@@ -37,7 +37,7 @@ class BroadcastDecoder(keras.layers.Layer):
         float32, not yet normalised over the slots.
 
     Raises:
-        ValueError: `image_size` is not a positive multiple of 16.
+        ValueError: If `image_size` is not a positive multiple of 16.
 
     Example:
         >>> means, logits = BroadcastDecoder(32, (16,) * 4)(tf.zeros([2, 4, 16]))
@@ -50,7 +50,7 @@ class BroadcastDecoder(keras.layers.Layer):
         self.image_size = integer("image_size", image_size, least=16, multiple_of=16)
         if not isinstance(filters, list | tuple) or len(filters) != _NUM_DOUBLINGS:
             raise ValueError(
-                f"filters must be a list of {_NUM_DOUBLINGS} integers, one for each "
+                f"filters must be a list of {_NUM_DOUBLINGS} integers, one per "
                 f"block; got {quoted(filters)}"
             )
         self.filters = tuple(
@@ -86,7 +86,8 @@ class BroadcastDecoder(keras.layers.Layer):
             ],
             axis=-1,
         )
-        # The blocks work on mirrored images: turn the small inputs and outputs only.
+        # The blocks work on mirrored images: only flip the small inputs and the
+        # outputs.
         x = mirror(x)
         for block in self.blocks:
             x = block(x, mirrored=True)  # [B*K, 2^i H/16, 2^i W/16, filters]

@@ -1,4 +1,4 @@
-"""Component VAE, the way out: component latents -> RGB, and mask logits."""
+"""Decoder of the component VAE: maps component latents to RGB and mask logits."""
 
 import keras
 import tensorflow as tf
@@ -16,17 +16,18 @@ _NUM_CONVOLUTIONS, _FILTERS = 4, 32
 
 @keras.saving.register_keras_serializable("genesis_keras")
 class ComponentDecoder(keras.layers.Layer):
-    """Spatial broadcast decoder at full size (Watters et al., 2019; MONet, GENESIS).
+    """Spatial broadcast decoder at full resolution (Watters et al., 2019).
 
-    Each latent is broadcast to the image's size and a border of 4, the coordinates
-    are appended, four Conv3x3 without padding take the border away, and a 1x1
-    convolution gives the channels.
+    Used by MONet and GENESIS. Each latent is broadcast to the image's size plus a
+    border of 4 pixels and concatenated with coordinates. Four 3x3 convolutions without
+    padding remove the border, and a 1x1 convolution outputs the channels.
 
     Args:
         image_size: Side of the images.
-        num_channels: Channels that come out, without an activation: 3 or 4.
-        activation: Of all layers but the last: "elu" in GENESIS, "relu" in MONet.
-        **kwargs: Arguments of `keras.layers.Layer`.
+        num_channels: Output channels, 3 or 4, without an activation.
+        activation: Activation of all layers but the last: "elu" in GENESIS, "relu" in
+            MONet.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
         latents: `[B, K, D]`.
@@ -35,7 +36,7 @@ class ComponentDecoder(keras.layers.Layer):
         `[B, K, H, W, num_channels]`, float32.
 
     Raises:
-        ValueError: An argument is out of range or of the wrong type.
+        ValueError: If an argument is out of range or of the wrong type.
 
     Example:
         >>> ComponentDecoder(32)(tf.zeros([2, 4, 16])).shape
@@ -73,10 +74,11 @@ class ComponentDecoder(keras.layers.Layer):
         return tf.reshape(x, [-1, num_slots, side, side, self.num_channels])
 
     def _convolve_broadcast(self, latents):
-        """The first convolution, of latents `[N, D]` broadcast to every pixel.
+        """Computes the first convolution of latents `[N, D]` broadcast to all pixels.
 
-        It is linear: the latents, the same at each pixel, need one matrix product,
-        and the coordinates, the same for each latent, one convolution.
+        It is linear, so it needs only a matrix product for the latents, which are the
+        same at each pixel, and one convolution for the coordinates, which are the same
+        for each latent.
         """
         first, dim = self.convolutions[0], latents.shape[-1]
         kernel = tf.cast(first.kernel, latents.dtype)

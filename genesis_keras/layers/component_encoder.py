@@ -1,4 +1,4 @@
-"""Component VAE, the way in: image and attention masks -> component posteriors."""
+"""Encoder of the component VAE: image and masks to component posteriors."""
 
 import keras
 import tensorflow as tf
@@ -13,14 +13,16 @@ _HIDDEN_UNITS = 256
 
 @keras.saving.register_keras_serializable("genesis_keras")
 class ComponentEncoder(keras.layers.Layer):
-    """Encodes the image under each mask, all slots in one batch (MONet, GENESIS).
+    """Encodes the image under each mask, with all slots in one batch.
 
-    Four Conv3x3 of stride 2 on [log mask, image], Dense, Dense.
+    Used by MONet and GENESIS: four 3x3 convolutions of stride 2 on [log mask, image],
+    followed by two dense layers.
 
     Args:
-        dim: D, size of a latent; 16 by default.
-        activation: Of all layers but the last: "elu" in GENESIS, "relu" in MONet.
-        **kwargs: Arguments of `keras.layers.Layer`.
+        dim: D, the size of a latent. Defaults to 16.
+        activation: Activation of all layers but the last: "elu" in GENESIS, "relu" in
+            MONet.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
         images: `[B, H, W, 3]`, H and W multiples of 16.
@@ -30,7 +32,7 @@ class ComponentEncoder(keras.layers.Layer):
         `posterior_mean` and `posterior_scale`, each `[B, K, D]` float32.
 
     Raises:
-        ValueError: A side of the images is no multiple of 16.
+        ValueError: If a side of the images is not a multiple of 16.
 
     Example:
         >>> encode = ComponentEncoder(activation="elu")
@@ -41,7 +43,7 @@ class ComponentEncoder(keras.layers.Layer):
     """
 
     def __init__(self, dim=16, activation="relu", **kwargs):
-        # The log masks stay float32 under mixed precision until they are inputs.
+        # With mixed precision the log masks stay float32 until they are concatenated.
         super().__init__(autocast=False, **kwargs)
         self.dim = integer("dim", dim, least=1)
         self.activation = activation_name("activation", activation)
@@ -75,7 +77,7 @@ class ComponentEncoder(keras.layers.Layer):
         x = tf.concat([log_masks, images], axis=-1)  # [B, K, H, W, 4]
         x = tf.cast(tf.reshape(x, [-1, height, width, 4]), self.compute_dtype)
         for layer in self.convolutions:
-            # "SAME" pads after; the release on both sides, but not all is used.
+            # "SAME" pads after; the release pads both sides, but the rest is unused.
             x = layer(tf.pad(x, [[0, 0], [1, 0], [1, 0], [0, 0]]))
         x = self.hidden(tf.reshape(x, [-1, self.num_features]))  # order H, W, C
         raw = tf.reshape(self.posterior(x), [-1, num_slots, 2 * self.dim])

@@ -11,12 +11,12 @@ _NUM_HIDDEN = 2
 
 @keras.saving.register_keras_serializable("genesis_keras")
 class ConditionalPrior(keras.layers.Layer):
-    """Gaussian prior p(z_c | z_m), an MLP with ELU on each slot alone (GENESIS).
+    """Gaussian prior p(z_c | z_m): an MLP with ELU, applied to each slot (GENESIS).
 
     Args:
         dim: Size of the latent z_c.
-        units: Units of the two hidden layers, 256 by default.
-        **kwargs: Arguments of `keras.layers.Layer`.
+        units: Units of the two hidden layers. Defaults to 256.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
         condition: z_m `[B, K, C]`.
@@ -25,7 +25,7 @@ class ConditionalPrior(keras.layers.Layer):
         `prior_mean` and `prior_scale`, each `[B, K, dim]`.
 
     Raises:
-        ValueError: An argument is out of range or of the wrong type.
+        ValueError: If an argument is out of range or of the wrong type.
 
     Example:
         >>> mean, scale = ConditionalPrior(16)(tf.zeros([2, 4, 64]))

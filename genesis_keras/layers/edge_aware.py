@@ -1,4 +1,4 @@
-"""Edge-aware smoothing: values spread within a region, not across its edge."""
+"""Edge-aware smoothing: averages values within regions, but not across edges."""
 
 import tensorflow as tf
 
@@ -6,21 +6,23 @@ import tensorflow as tf
 def edge_aware_smoothing(values, guide, num_passes, edge_scale, length=1 / 30):
     """Smooths values along rows and columns, but not across edges of a guide.
 
-    The normalised convolution of the domain transform (Gastal and Oliveira, "Domain
-    Transform for Edge-Aware Image and Video Processing", SIGGRAPH 2011) with squared
-    differences. The distance of two pixels of a row is the sum over the steps between
-    them of `|difference of the guide|^2 / edge_scale^2 + length`; each pixel becomes
-    the mean of its row with weights `exp(-distance)`. Then the same along columns.
-    Many small differences, such as shading, hardly add up, and one large one, an edge,
-    separates. Coordinates smoothed so are about the centre of a pixel's region, and
-    differ between regions that look alike but do not touch.
+    This is the normalised convolution of the domain transform (Gastal and Oliveira,
+    "Domain Transform for Edge-Aware Image and Video Processing", SIGGRAPH 2011) with
+    squared differences. The distance between two pixels of a row is the sum over the
+    steps between them of `|difference of the guide|^2 / edge_scale^2 + length`. Each
+    pixel becomes the mean of its row with weights `exp(-distance)`; then the same is
+    done along columns. Since differences are squared, many small ones, such as shading,
+    hardly add up, whereas a large one, an edge, separates regions. Smoothed coordinates
+    are approximately the centre of a pixel's region, and thus differ between regions
+    that look alike but are not connected.
 
     Args:
         values: `[B, H, W, C]`.
-        guide: `[B, H, W, D]`; its edges stop the smoothing.
-        num_passes: Times that rows and columns are smoothed; 0 returns `values`.
-        edge_scale: Difference of the guide that counts as an edge.
-        length: Distance of neighbours that look the same.
+        guide: `[B, H, W, D]`; its edges limit the smoothing.
+        num_passes: Number of times that rows and columns are smoothed; 0 returns
+            `values`.
+        edge_scale: Difference of the guide that is considered an edge.
+        length: Distance of neighbouring pixels of the same appearance.
 
     Returns:
         `[B, H, W, C]`.
@@ -36,7 +38,7 @@ def edge_aware_smoothing(values, guide, num_passes, edge_scale, length=1 / 30):
 
 
 def _weights(guide, edge_scale, length):
-    """Weights of the pixels of a row for each of its pixels; they sum to 1."""
+    """Returns each pixel's weights of the pixels in its row; they sum to 1."""
     change = tf.reduce_sum(tf.square(guide[:, :, 1:] - guide[:, :, :-1]), axis=-1)
     position = tf.cumsum(change / edge_scale**2 + length, axis=-1)
     position = tf.pad(position, [[0, 0], [0, 0], [1, 0]])  # [B, H, W]

@@ -1,4 +1,4 @@
-"""Gated convolution: features times what a second half of channels lets through."""
+"""Gated convolution: half of the channels gate the other half."""
 
 import keras
 import tensorflow as tf
@@ -11,32 +11,32 @@ KERNEL_SIZE = 5
 
 
 def gate(x):
-    """Returns the first half of the channels `[..., 2C]` times sigmoid(the second)."""
+    """Returns the first half of the channels `[..., 2C]` times sigmoid(second half)."""
     features, gates = tf.split(x, 2, axis=-1)
     return features * tf.sigmoid(gates)
 
 
 @keras.saving.register_keras_serializable("genesis_keras")
 class GatedConvolution(keras.layers.Layer):
-    """Conv5x5 to 2N channels, BatchNorm, gate (van den Berg et al., 2018).
+    """5x5 convolution to 2N channels, BatchNorm, gate (van den Berg et al., 2018).
 
-    Pads 2 on both sides. The release normalises features and gates apart; channels
-    do not meet in a BatchNorm, so one over all of them is the same.
+    Pads 2 pixels on both sides. The release normalises features and gates separately;
+    since BatchNorm treats channels independently, a single one is equivalent.
 
     Args:
-        filters: N, channels that come out.
-        strides: 1 keeps the side, 2 halves it.
-        **kwargs: Arguments of `keras.layers.Layer`.
+        filters: N, the number of output channels.
+        strides: 1 keeps the resolution, 2 halves it.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
         inputs: `[N, H, W, C]`; H and W are multiples of `strides`.
-        training: Mode of the BatchNorm, False by default.
+        training: Mode of the BatchNorm. Defaults to False.
 
     Returns:
         `[N, H / strides, W / strides, filters]`.
 
     Raises:
-        ValueError: An argument is out of range or of the wrong type.
+        ValueError: If an argument is out of range or of the wrong type.
 
     Example:
         >>> GatedConvolution(16, strides=2)(tf.zeros([2, 8, 8, 3])).shape
@@ -63,9 +63,9 @@ class GatedConvolution(keras.layers.Layer):
         self.norm.build((*input_shape[:-1], 2 * self.filters))
 
     def call(self, inputs, training=False):
-        # "SAME" pads 1 before and 2 after where the stride is 2.
+        # With stride 2, "SAME" pads 1 before and 2 after.
         border = KERNEL_SIZE // 2
-        after = border - (self.strides - 1)  # the rest of the padding meets no window
+        after = border - (self.strides - 1)  # no window covers the remaining padding
         x = tf.pad(inputs, [[0, 0], [border, after], [border, after], [0, 0]])
         x = tf.nn.conv2d(x, tf.cast(self.kernel, x.dtype), self.strides, "VALID")
         x = self.norm(x, bias=tf.convert_to_tensor(self.bias), training=training)

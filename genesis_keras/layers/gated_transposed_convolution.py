@@ -1,4 +1,4 @@
-"""Gated transposed convolution, the way back of `gated_convolution`."""
+"""Gated transposed convolution, the counterpart of `gated_convolution`."""
 
 import keras
 import tensorflow as tf
@@ -11,27 +11,26 @@ from genesis_keras.layers.gated_convolution import KERNEL_SIZE, gate
 
 @keras.saving.register_keras_serializable("genesis_keras")
 class GatedTransposedConvolution(keras.layers.Layer):
-    """Transposed Conv5x5 to 2N channels, BatchNorm, gate.
+    """5x5 transposed convolution to 2N channels, BatchNorm, gate.
 
-    At stride 2 the full result has 2n + 3 pixels a side, of which 2 are cropped
-    before and 1 after: as in `UpConvBlock`, on mirrored images.
+    With stride 2 the full result has 2n + 3 pixels per side, of which 2 are cropped
+    before and 1 after. As in `UpConvBlock`, this is done on mirrored images.
 
     Args:
-        filters: N, channels that come out.
-        strides: 1 keeps the side, 2 doubles it.
-        **kwargs: Arguments of `keras.layers.Layer`.
+        filters: N, the number of output channels.
+        strides: 1 keeps the resolution, 2 doubles it.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
         inputs: `[N, H, W, C]`.
-        training: Mode of the BatchNorm, False by default.
-        mirrored: Whether the inputs are, and the outputs shall be, mirrored
-            (`mirror`), False by default.
+        training: Mode of the BatchNorm. Defaults to False.
+        mirrored: Whether inputs and outputs are mirrored (`mirror`). Defaults to False.
 
     Returns:
         `[N, strides * H, strides * W, filters]`.
 
     Raises:
-        ValueError: An argument is out of range or of the wrong type.
+        ValueError: If an argument is out of range or of the wrong type.
 
     Example:
         >>> GatedTransposedConvolution(16, strides=2)(tf.zeros([2, 4, 4, 3])).shape

@@ -1,4 +1,4 @@
-"""How raw outputs of a layer become the mean and scale of a Gaussian."""
+"""Conversion of a layer's raw outputs to the mean and scale of a Gaussian."""
 
 import tensorflow as tf
 
@@ -17,13 +17,15 @@ def posterior_statistics(raw):
 
 
 def shift_initial_scale(layer, shift):
-    """Adds to the initial biases of a layer that gives raw posterior statistics.
+    """Shifts the initial biases of a layer that outputs raw posterior statistics.
 
-    0 leaves the release's start, a scale near 1; -3 starts the posterior narrow, so
-    that its noise does not drown the features early in training.
+    A shift of 0 keeps the release's initial scale of about 1. A shift of -3 makes the
+    posterior narrow at first, so that its noise does not hide the features early in
+    training.
 
     Args:
-        layer: A built `keras.layers.Dense` of 2D units, the raw scales second.
+        layer: A built `keras.layers.Dense` of 2D units, of which the second half are
+            the raw scales.
         shift: Added to the biases of the raw scales.
     """
     is_scale = tf.range(layer.units) >= layer.units // 2

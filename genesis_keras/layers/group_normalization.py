@@ -1,4 +1,4 @@
-"""Group normalisation, fused with the bias before it and the ReLU after it."""
+"""Group normalisation, fused with the preceding bias and the subsequent ReLU."""
 
 import keras
 import tensorflow as tf
@@ -6,7 +6,7 @@ import tensorflow as tf
 from genesis_keras.arguments import choice, integer, number
 
 ACTIVATIONS = (None, "relu")
-# Below this many values the compilation costs more than it can win back.
+# For fewer values XLA's compilation takes longer than it saves.
 _MIN_SIZE_TO_COMPILE = 2**18
 _NUM_GUESSING_PIXELS = 64
 
@@ -18,14 +18,14 @@ def group_normalize(
 
         y = (x - mean) / sqrt(variance + epsilon) * gamma + beta,  x = inputs + bias
 
-    where mean and variance are those of one image and one group of channels,
-    computed in float32 whatever the type of the inputs.
+    where mean and variance are taken over one image and one group of channels, always
+    in float32.
 
-    On a CPU this moves so much memory that, done operation by operation, it takes
-    as long as the convolution before it. Hence the gradient by hand; hence the bias,
-    which never touches the pixels but through the means; and hence XLA, which turns
-    the formulas into a few sweeps over the data, wherever it can be had for one
-    compilation (`_is_compilable`).
+    On a CPU this is bound by memory bandwidth: executed operation by operation, it
+    takes as long as the preceding convolution. For this reason the gradient is written
+    by hand, the bias is only applied through the means, and the formulas are compiled
+    by XLA into a few passes over the data if a single compilation suffices
+    (`_is_compilable`).
 
     Args:
         inputs: `[N, ..., C]`.
@@ -68,9 +68,9 @@ def group_normalize(
 def _forward(inputs, gamma, beta, bias, epsilon, groups, activation, sum_both):
     x = _flatten(inputs, gamma.dtype)  # [N, P, C]
     num_pixels = tf.cast(tf.shape(x)[1], x.dtype)
-    # E[x^2] - E[x]^2 would lose all digits of a small variance, and to know the mean
-    # first takes a sweep more. The mean of a few pixels is near enough.
-    guess = _mean_of_some_pixels(x)  # [N, 1, C], as all statistics
+    # E[x^2] - E[x]^2 would cancel all digits of a small variance, and computing the
+    # mean first takes another pass. Subtracting the mean of a few pixels is enough.
+    guess = _mean_of_some_pixels(x)  # [N, 1, C], like all statistics
     deviation = x - guess
     sums, squares = sum_both(deviation, tf.square(deviation))
     shift = bias - _group_mean(guess + sums / num_pixels + bias, groups)
@@ -95,7 +95,7 @@ def _backward(upstream, inputs, gamma, beta, statistics, groups, activation, sum
     g = _flatten(upstream, gamma.dtype)  # [N, P, C]
     centred = _flatten(inputs, gamma.dtype) + shift
     if activation == "relu":
-        # Computed again: arithmetic is free here, reading the outputs is not.
+        # Recomputed, since this is cheaper than reading the outputs from memory.
         g = tf.where(centred * scale + beta > 0, g, 0.0)
     num_pixels = tf.cast(tf.shape(g)[1], g.dtype)
     d_beta, d_gamma = sum_both(g, g * centred)  # [N, 1, C]
@@ -103,7 +103,7 @@ def _backward(upstream, inputs, gamma, beta, statistics, groups, activation, sum
     constant = rate * _group_mean(gamma * d_beta / num_pixels, groups)
     slope = rate * rate * _group_mean(gamma * d_gamma / num_pixels, groups)
     d_inputs = g * scale - (centred * slope + constant)
-    # The sum of d_inputs over the pixels, from sums that are known.
+    # The sum of d_inputs over the pixels, derived from the sums above.
     d_bias = d_beta * scale - (sum_centred * slope + num_pixels * constant)
     return (
         tf.reshape(tf.cast(d_inputs, inputs.dtype), tf.shape(inputs)),
@@ -121,7 +121,7 @@ def _flatten(x, dtype):
 
 
 def _group_mean(x, groups):
-    """The mean over the channels of each group, for each channel `[N, 1, C]`."""
+    """Returns the mean over each channel's group, `[N, 1, C]`."""
     shape = tf.shape(x)
     x = tf.reshape(x, [shape[0], 1, groups, x.shape[-1] // groups])
     mean = tf.reduce_mean(x, axis=-1, keepdims=True)
@@ -129,7 +129,7 @@ def _group_mean(x, groups):
 
 
 def _mean_of_some_pixels(x):
-    """`[N, P, C]` -> `[N, 1, C]`; the pixels are on a diagonal of the image."""
+    """`[N, P, C]` -> `[N, 1, C]`, a mean over pixels on a diagonal of the image."""
     num_pixels = x.shape[1] or tf.shape(x)[1]
     stride = num_pixels // _NUM_GUESSING_PIXELS + 1
     mean = tf.reduce_mean(x[:, ::stride], axis=1, keepdims=True)
@@ -137,7 +137,7 @@ def _mean_of_some_pixels(x):
 
 
 def _sum_both(x, y):
-    """Sums over the pixels, two times `[N, P, C]` -> `[N, 1, C]`."""
+    """Sums both arguments over the pixels, `[N, P, C]` -> `[N, 1, C]`."""
     return [tf.reduce_sum(part, axis=1, keepdims=True) for part in (x, y)]
 
 
@@ -153,9 +153,9 @@ def _sum_both_matmul(x, y):
 def _sum_both_fused(x, y):
     """`_sum_both` for XLA on a CPU, in one sweep over the data.
 
-    As complex numbers both are added up at once. And XLA fuses what computes `x` and
-    `y` into additions, but not into a long reduction: then it would write them to
-    memory first.
+    Both are summed at once as complex numbers. The sum is a series of additions because
+    XLA fuses the computation of `x` and `y` into these, but not into one long
+    reduction, for which it would write them to memory first.
     """
     pair = tf.complex(x, y)
     num_parts = 8 if pair.shape[1] % 8 == 0 else 1
@@ -169,11 +169,12 @@ _compiled_backward = tf.function(_backward, jit_compile=True, autograph=False)
 
 
 def _is_compilable(inputs):
-    """Whether one compilation will serve many calls, and serve them well.
+    """Whether a single XLA compilation is enough for many calls, and worthwhile.
 
-    XLA compiles for one shape (about half a second here), so it must be known while
-    a graph is traced: true in training; not in eager code, nor in exported models
-    with a free batch size. On accelerators XLA, where wanted, takes the whole model.
+    XLA compiles for a fixed shape (in about half a second), which must therefore be
+    known when a graph is traced. This is the case in training, but not in eager code,
+    nor in exported models with a variable batch size. On accelerators the whole model
+    is compiled instead, if requested.
     """
     return (
         tf.inside_function()
@@ -189,28 +190,29 @@ def _is_cpu_only():
 
 @keras.saving.register_keras_serializable("genesis_keras")
 class GroupNormalization(keras.layers.Layer):
-    """Group normalisation with the steps before and after it, see `group_normalize`.
+    """Group normalisation with bias and activation, see `group_normalize`.
 
-    Like `keras.layers.GroupNormalization` over the last axis followed by an
-    activation, but about three times as fast in training on a CPU. The epsilon is
-    the release's.
+    Like `keras.layers.GroupNormalization` over the last axis followed by an activation,
+    but about three times as fast in training on a CPU. The default epsilon is that of
+    the authors' release.
 
     Args:
-        groups: Number of groups, a divisor of the number of channels, 8 by default;
-            -1 is one group a channel, an instance normalisation.
-        epsilon: Added to the variance, 1e-5 by default.
+        groups: Number of groups, a divisor of the number of channels. Defaults to 8; -1
+            is instance normalisation, with one group per channel.
+        epsilon: Added to the variance. Defaults to 1e-5.
         activation: "relu" or None, applied to the result.
-        **kwargs: Arguments of `keras.layers.Layer`.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
         inputs: `[N, ..., C]`.
-        bias: Added to the inputs `[C]`: that of the convolution before; or None.
+        bias: Added to the inputs `[C]`: the bias of the preceding convolution, or None.
 
     Returns:
         `[N, ..., C]`.
 
     Raises:
-        ValueError: Unknown activation, or a number of groups that is no divisor.
+        ValueError: If the activation is unknown, or the number of groups is not a
+            divisor.
 
     Example:
         >>> GroupNormalization(4, activation="relu")(tf.zeros([2, 8, 8, 16])).shape

@@ -1,4 +1,4 @@
-"""The instance-colouring stick-breaking process: embeddings -> attention masks."""
+"""The instance colouring stick-breaking process (IC-SBP)."""
 
 import keras
 import tensorflow as tf
@@ -10,53 +10,55 @@ from genesis_keras.layers.stick_breaking import LOG_ZERO, break_stick, clamp_val
 
 # Bounds of alpha. They keep log(alpha) and log(1 - alpha) finite.
 _ALPHA_MIN, _ALPHA_MAX = 0.01, 0.99
-# The softmax needs no stick, so only log(0) must be kept away.
+# The softmax does not break a stick, so it only has to avoid log(0).
 _TINY = 1e-12
 NORMALIZATIONS = ("stick_breaking", "softmax")
 
 
 @keras.saving.register_keras_serializable("genesis_keras")
 class InstanceColouring(keras.layers.Layer):
-    """IC-SBP: clusters pixel embeddings into soft masks (Algorithm 1).
+    """IC-SBP: clusters pixel embeddings into soft attention masks (Algorithm 1).
 
-    The seed of a cluster is the pixel with the highest `seed_scores * scope`; the
-    alpha of each pixel is the kernel's value at its distance from the seed's
-    embedding; the mask is `scope * alpha`; the next scope is `scope * (1 - alpha)`.
-    The last mask is the scope that remains. The only parameter is `log_sigma`, the
-    kernel's scale, initialised by Eq. 4 to give K round patches of similar size.
+    The seed of a cluster is the pixel with the highest `seed_scores * scope`. The
+    kernel of the distance between a pixel's embedding and the seed's is the pixel's
+    alpha; the mask is `scope * alpha`, and the next scope is `scope * (1 - alpha)`. The
+    last mask is the remaining scope. The only parameter is `log_sigma`, the log scale
+    of the kernel, which Eq. 4 initialises such that the K masks are patches of similar
+    size.
 
-    With `flexible_slots` an image stops when the mask about to be added would sum
-    to fewer than `min_mask_pixels`: that mask is dropped and the scope before it is
-    the last. The loop runs on the whole batch, each image with its own stopping
-    point, and ends when all have stopped or K - 1 masks exist.
+    With `flexible_slots` the process stops for an image when the next mask would sum to
+    less than `min_mask_pixels`: this mask is dropped, and the scope before it becomes
+    the last mask. The loop runs on the whole batch, where each image has its own
+    stopping point, and ends when all images have stopped or K - 1 masks exist.
 
     Args:
         num_slots: K, at least 1; Eq. 4 depends on it.
         kernel: "gaussian", "laplacian" or "epanechnikov" (Eq. 3).
-        hard_masks: Each pixel belongs to one slot only: alpha is 1 where it is at
-            least 0.5, else 0, with the gradient of the soft masks (Section 3.1).
-        normalization: "stick_breaking", or "softmax": the process only selects K
-            seeds and the masks are a softmax over their kernels, so that masks are
+        hard_masks: Whether each pixel belongs to a single slot: alpha is rounded to 1
+            if it is at least 0.5, else to 0, and gradients are those of the soft masks
+            (straight-through; Section 3.1).
+        normalization: "stick_breaking", or "softmax": the process then only selects K
+            seeds, and the masks are a softmax over their kernels, which makes them
             equivariant to the order of the seeds (Section 3.1).
-        log_sigma_rate: How fast `log_sigma` learns relative to other parameters
-            under an optimiser that, like Adam, does not see the gradient's scale.
-        seed: Seed of the generator of `seed_scores`.
-        **kwargs: Arguments of `keras.layers.Layer`.
+        log_sigma_rate: Learning rate of `log_sigma` relative to the other parameters,
+            for optimisers that, like Adam, are invariant to the scale of gradients.
+        seed: Random seed of `seed_scores`.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
         embeddings: `[B, H, W, D]`.
-        num_slots: K of this call, by default that of the constructor.
+        num_slots: Number of slots K of this call; defaults to that of the constructor.
         flexible_slots: Whether images may stop early.
-        min_mask_pixels: The threshold of `flexible_slots`, in pixels.
-        seed_scores: `[B, H, W]` in (0, 1); drawn from U(0, 1) if None.
+        min_mask_pixels: Threshold of `flexible_slots`, in pixels.
+        seed_scores: `[B, H, W]` in (0, 1); sampled from U(0, 1) if None.
 
     Returns:
         A dict of `masks` and `log_masks` `[B, K, H, W, 1]`, the attention masks, which
-        sum to 1 over K (slots not used have log mask -1e10); `num_slots [B]` int32;
-        `seeds [B, K]` int32, the seed pixel of each slot, counted row by row.
+        sum to 1 over K (unused slots have log mask -1e10); `num_slots [B]` int32;
+        `seeds [B, K]` int32, the index of each slot's seed pixel, in row-major order.
 
     Raises:
-        ValueError: `num_slots < 1`, or an unknown kernel or normalisation.
+        ValueError: If `num_slots < 1`, or the kernel or normalisation is unknown.
 
     Example:
         >>> out = InstanceColouring(num_slots=4)(tf.random.uniform([2, 8, 8, 8]))
@@ -137,19 +139,19 @@ class InstanceColouring(keras.layers.Layer):
         }
 
     def _select(self, pixels, seed_scores, log_scope):
-        """One step: the seed pixel `[B]` and the share alpha `[B, HW]`."""
+        """Runs a step; returns the seed pixel `[B]` and alpha `[B, HW]`."""
         seed = tf.argmax(seed_scores * tf.exp(log_scope), axis=-1, output_type="int32")
         return seed, self._alpha(pixels, seed)
 
     def _alpha(self, pixels, seed):
-        """The kernel's value of every pixel and the pixel `seed [B]`: `[B, HW]`."""
+        """Returns the kernel between all pixels and the pixel `seed [B]`, `[B, HW]`."""
         seed_embedding = tf.gather(pixels, seed, batch_dims=1)[:, None]  # [B, 1, D]
         squared_distance = tf.reduce_sum(tf.square(pixels - seed_embedding), axis=-1)
         return KERNELS[self.kernel](squared_distance, tf.exp(self.log_sigma))
 
     def _break(self, log_scope, alpha):
         if self.hard_masks:
-            # The seeds of hard clusters are drawn outside all earlier clusters.
+            # With hard clusters, seeds lie outside all earlier clusters.
             member = tf.stop_gradient(alpha) >= 0.5
             empty = tf.constant(LOG_ZERO)
             return tf.where(member, log_scope, empty), tf.where(
@@ -165,12 +167,12 @@ class InstanceColouring(keras.layers.Layer):
             log_mask, log_scope = self._break(log_scope, alpha)
             log_masks.append(log_mask)
             seeds.append(seed)
-        # The last mask has no seed; the softmax needs one: the next in line.
+        # The last mask has no seed, but the softmax needs one: the next candidate.
         seeds.append(self._select(pixels, seed_scores, log_scope)[0])
         return tf.stack([*log_masks, log_scope], axis=1), tf.stack(seeds, axis=1)
 
     def _flexible(self, pixels, seed_scores, num_slots, min_mask_pixels):
-        """The while loop. State: what each image has so far, and who is active."""
+        """The while loop; its state has each image's masks and whether it is active."""
         batch, num_pixels = tf.unstack(tf.shape(seed_scores))
         min_mask_pixels = tf.cast(min_mask_pixels, "float32")
         slots = tf.range(num_slots)
@@ -222,25 +224,25 @@ class InstanceColouring(keras.layers.Layer):
             log_masks = (1.0 - best) * LOG_ZERO
         else:
             log_soft = self._soft_masks(pixels, seeds)
-        # Straight through: the value of the hard masks, the gradient of the soft.
+        # Straight-through: the values of the hard masks, the gradients of the soft.
         soft = tf.exp(log_soft)
         masks = soft + tf.stop_gradient(tf.exp(log_masks) - soft)
         return masks, log_soft + tf.stop_gradient(log_masks - log_soft)
 
     def _alphas(self, pixels, seeds):
-        """The kernel's values for all seeds `[B, K]`: `[B, K, HW]`."""
+        """Returns the kernels of all seeds `[B, K]`, `[B, K, HW]`."""
         return tf.stack(
             [self._alpha(pixels, seed) for seed in tf.unstack(seeds, axis=1)], axis=1
         )
 
     def _softmax_masks(self, pixels, seeds, used):
-        """A softmax over the kernels of the seeds in use."""
+        """Returns a softmax over the kernels of the seeds in use."""
         log_alphas = tf.math.log(clamp_value(self._alphas(pixels, seeds), _TINY))
         in_use = tf.sequence_mask(used, seeds.shape[1])[..., None]
         return tf.nn.log_softmax(tf.where(in_use, log_alphas, LOG_ZERO), axis=1)
 
     def _soft_masks(self, pixels, seeds):
-        """Soft stick breaking with given seeds (the last mask needs none)."""
+        """Returns soft stick-breaking masks for given seeds (the last is not used)."""
         alphas = clamp_value(self._alphas(pixels, seeds), _ALPHA_MIN, _ALPHA_MAX)
         log_scope = tf.zeros_like(alphas[:, 0])
         log_masks = []

@@ -14,7 +14,7 @@ def gaussian(squared_distance, sigma):
 
 def laplacian(squared_distance, sigma):
     """exp(-|u - v| / sigma)."""
-    # The root has no gradient at 0, the distance of a seed from itself.
+    # The square root has no gradient at 0, the distance of a seed from itself.
     return tf.exp(-tf.sqrt(clamp_value(squared_distance, 1e-10)) / sigma)
 
 
@@ -31,7 +31,7 @@ KERNELS = {
 
 
 def initial_log_sigma(kernel, num_slots):
-    """Returns log(sigma) of Eq. 4: K patches of similar size at the start.
+    """Returns log(sigma) of Eq. 4, which gives K initial patches of similar size.
 
     Args:
         kernel: A name in `KERNELS`.

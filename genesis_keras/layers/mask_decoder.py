@@ -1,4 +1,4 @@
-"""GENESIS's mask decoder: mask latents -> attention masks."""
+"""The mask decoder of GENESIS: maps mask latents to attention masks."""
 
 import math
 
@@ -18,26 +18,27 @@ _FIRST_FILTERS, _FILTERS = 64, (64, 32, 32, 32, 32)
 
 @keras.saving.register_keras_serializable("genesis_keras")
 class MaskDecoder(keras.layers.Layer):
-    """Gated transposed convolutions, all slots in one batch; stick breaking (GENESIS).
+    """Gated transposed convolutions, then stick breaking (GENESIS).
 
-    The mirror image of `MaskEncoder`. K latents would break K shares off the stick
-    and leave a last scope, K + 1 masks. The last two are put together: the last mask
-    is the scope before the last step, and the last latent has no say in the masks
-    (in training it has one in the statistics of the BatchNorms).
+    The architecture mirrors `MaskEncoder`; all slots are decoded in one batch. K steps
+    of stick breaking would give K masks and a remaining scope. The last two of these
+    are merged: the last mask is the scope before the last step. The last latent
+    therefore does not affect the masks (except through the statistics of batch
+    normalisation in training).
 
     Args:
         image_size: Side of the images, a power of two from 16 to 128.
-        **kwargs: Arguments of `keras.layers.Layer`.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
         latents: z_m `[B, K, D]`.
-        training: Mode of the BatchNorms, False by default.
+        training: Mode of the BatchNorms. Defaults to False.
 
     Returns:
         Log masks `[B, K, H, W, 1]`, float32, that sum to one over K.
 
     Raises:
-        ValueError: `image_size` is another number.
+        ValueError: If `image_size` is not a power of two from 16 to 128.
 
     Example:
         >>> MaskDecoder(32)(tf.zeros([2, 4, 64])).shape
@@ -53,8 +54,8 @@ class MaskDecoder(keras.layers.Layer):
         policy = self.dtype_policy
         side, channels = self.image_size // math.prod(self.strides), _FIRST_FILTERS
         self.first_shape = (side, side, 2 * channels)
-        # A transposed convolution of one pixel is a dense layer with a bias that
-        # its pixels share.
+        # The transposed convolution of one pixel is a dense layer whose bias is shared
+        # by all output pixels.
         fan_in = side**2 * 2 * channels
         self.expand = keras.layers.Dense(
             fan_in,
@@ -87,7 +88,8 @@ class MaskDecoder(keras.layers.Layer):
         x = self.expand(tf.reshape(latents, [-1, dim]))
         x = tf.reshape(x, [-1, *self.first_shape])
         x = gate(x + tf.cast(self.expand_bias, x.dtype))  # [B*K, H/4, W/4, 64]
-        # The layers work on mirrored images: turn the small inputs and outputs only.
+        # The layers work on mirrored images: only flip the small inputs and the
+        # outputs.
         x = mirror(x)
         for layer in self.convolutions:
             x = layer(x, training=training, mirrored=True)

@@ -1,4 +1,4 @@
-"""GENESIS's mask encoder: image -> one vector that all mask latents read."""
+"""The mask encoder of GENESIS: maps the image to a vector for all mask latents."""
 
 import keras
 import tensorflow as tf
@@ -18,7 +18,7 @@ def mask_strides(image_size):
         image_size: Side of the images, a power of two from 16 to 128.
 
     Raises:
-        ValueError: It is something else.
+        ValueError: If `image_size` is anything else.
     """
     integer("image_size", image_size, _MIN_SIZE, _MAX_SIZE, power_of_two=True)
     return (2, 2, 2, 1, 1) if image_size > 64 else (1, 2, 1, 2, 1)
@@ -26,21 +26,21 @@ def mask_strides(image_size):
 
 @keras.saving.register_keras_serializable("genesis_keras")
 class MaskEncoder(keras.layers.Layer):
-    """Five gated convolutions, then a gated one over all that is left (GENESIS).
+    """Five gated convolutions, then one over the entire feature map (GENESIS).
 
     Args:
-        units: Size of the result, 256 by default.
-        **kwargs: Arguments of `keras.layers.Layer`.
+        units: Size of the output. Defaults to 256.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
         images: `[B, H, H, 3]`, H a power of two from 16 to 128.
-        training: Mode of the BatchNorms, False by default.
+        training: Mode of the BatchNorms. Defaults to False.
 
     Returns:
         `[B, units]`.
 
     Raises:
-        ValueError: The side of the images is another.
+        ValueError: If the images have another side.
 
     Example:
         >>> MaskEncoder()(tf.zeros([2, 32, 32, 3])).shape
@@ -63,7 +63,7 @@ class MaskEncoder(keras.layers.Layer):
             layer.build((None, side, side, channels))
             self.convolutions.append(layer)
             side, channels = side // strides, filters
-        # A kernel as large as its input has one position: it is a dense layer.
+        # A convolution whose kernel covers the input is a dense layer.
         num_inputs = side**2 * channels
         self.project = dense(
             2 * self.units, num_inputs, dtype=self.dtype_policy, name="project"

@@ -1,4 +1,4 @@
-"""GENESIS's posterior of the mask latents, one slot after the other."""
+"""The autoregressive posterior of the mask latents of GENESIS."""
 
 import keras
 import tensorflow as tf
@@ -12,23 +12,24 @@ from genesis_keras.layers.gaussian_statistics import posterior_statistics
 class MaskPosterior(keras.layers.Layer):
     """Autoregressive posterior q(z_1..z_K | x) = prod_k q(z_k | x, z_1..z_{k-1}).
 
-    The first latent comes from a dense layer on the image's vector h; then an LSTM
-    reads `[h, z_{k-1}]` and another dense layer gives the statistics of z_k.
+    A dense layer on the image's vector h gives the statistics of the first latent. For
+    later latents an LSTM reads `[h, z_{k-1}]`, and another dense layer gives the
+    statistics of z_k.
 
     Args:
-        dim: D, size of a latent.
-        units: Units of the LSTM, 128 by default.
-        **kwargs: Arguments of `keras.layers.Layer`.
+        dim: D, the size of a latent.
+        units: Units of the LSTM. Defaults to 128.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
-        hidden: h `[B, C]`.
-        noise: Standard normal draws `[B, K, D]`; K may be any number.
+        hidden: H `[B, C]`.
+        noise: Standard normal noise `[B, K, D]`; K may be any number.
 
     Returns:
         `latents`, `posterior_mean` and `posterior_scale`, each `[B, K, D]`.
 
     Raises:
-        ValueError: An argument is out of range or of the wrong type.
+        ValueError: If an argument is out of range or of the wrong type.
 
     Example:
         >>> posterior = MaskPosterior(8)

@@ -1,4 +1,4 @@
-"""Learned linear positions, added to features."""
+"""Learned linear position embedding."""
 
 import keras
 import tensorflow as tf
@@ -8,13 +8,13 @@ import tensorflow as tf
 class PositionEmbedding(keras.layers.Layer):
     """Adds a dense layer of (y, x, 1 - y, 1 - x) to a feature map.
 
-    y and x go from 0 in the first row or column to 1 in the last.
+    y and x range from 0 in the first row or column to 1 in the last.
 
     Args:
-        **kwargs: Arguments of `keras.layers.Layer`.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: `[N, H, W, C]`; H and W must be known.
+        inputs: `[N, H, W, C]`; H and W must be static.
 
     Returns:
         `[N, H, W, C]`.

@@ -1,19 +1,19 @@
-"""Random state that is saved with the object that draws from it."""
+"""A random number generator whose state is saved with the model."""
 
 import keras
 import tensorflow as tf
 
 from genesis_keras.arguments import seed as checked_seed
 
-ALGORITHM = "philox"  # by default XLA and some devices draw other numbers
+ALGORITHM = "philox"  # the default differs between XLA and some devices
 _KEY = "seed_generator_state"
 
 
 def seed_pair(seed):
-    """Returns the `[2]` int32 that TensorFlow's stateless draws take.
+    """Returns a seed for TensorFlow's stateless random functions, `[2]` int32.
 
     Args:
-        seed: An integer, which is doubled, or two.
+        seed: A pair of integers, or one integer that is used twice.
     """
     seed = tf.reshape(tf.cast(seed, "int32"), [-1])
     return tf.concat([seed, seed], 0)[:2]
@@ -23,16 +23,16 @@ def seed_pair(seed):
 class RandomSource(keras.layers.Layer):
     """A `keras.random.SeedGenerator` whose state is part of `.keras` files.
 
-    Keras leaves the state of seed generators out; with it, a loaded model goes on
-    drawing where the saved one stopped. From the same state code compiled by XLA draws
-    other numbers than code that is not.
+    Keras does not save the state of seed generators. With it, a loaded model continues
+    the sequence of random numbers of the saved one. Note that for the same state, code
+    compiled by XLA generates other numbers than code that is not.
 
     Args:
-        seed: Seed of the draws; None for a random one.
-        **kwargs: Arguments of `keras.layers.Layer`.
+        seed: Random seed; chosen at random if None.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
     """
 
-    output_shape = ()  # for `summary`: it is not called
+    output_shape = ()  # for `summary`, since the layer is never called
 
     def __init__(self, seed=None, **kwargs):
         super().__init__(**kwargs)
@@ -41,10 +41,10 @@ class RandomSource(keras.layers.Layer):
         self.build(())
 
     def seed_at(self, *indices):
-        """Returns the seed of stateless draws, `[2]` int32; no state changes.
+        """Returns a seed for stateless random functions without changing the state.
 
         Args:
-            *indices: Integers or scalar tensors; each combination has its own draws.
+            *indices: Integers or scalar tensors; each combination gives another seed.
         """
         seed = tf.bitcast(tf.convert_to_tensor(self.generator.state)[0], "int32")
         seed = seed_pair(seed)
@@ -53,11 +53,11 @@ class RandomSource(keras.layers.Layer):
         return seed
 
     def uniform(self, shape):
-        """Draws from U(0, 1), float32."""
+        """Samples from U(0, 1), float32."""
         return keras.random.uniform(shape, seed=self.generator, dtype="float32")
 
     def normal(self, shape):
-        """Draws from N(0, 1), float32."""
+        """Samples from N(0, 1), float32."""
         return keras.random.normal(shape, seed=self.generator, dtype="float32")
 
     def save_own_variables(self, store):

@@ -1,4 +1,4 @@
-"""MONet's attention: image -> masks, one UNet pass for each."""
+"""The attention network of MONet: maps images to masks, one UNet pass for each."""
 
 import keras
 import tensorflow as tf
@@ -11,14 +11,14 @@ from genesis_keras.layers.unet import UNet
 
 @keras.saving.register_keras_serializable("genesis_keras")
 class RecurrentAttention(keras.layers.Layer):
-    """Breaks K - 1 masks off the scope, each by a pass of one UNet (MONet).
+    """Splits K - 1 masks off the scope, each with a pass of the same UNet (MONet).
 
-    The UNet has instance normalisation and sees the image and the log scope; the
-    last mask is the scope that is left.
+    The UNet uses instance normalisation; its inputs are the image and the log scope.
+    The last mask is the remaining scope.
 
     Args:
-        filters: Channels of the UNet's first block, 32 by default.
-        **kwargs: Arguments of `keras.layers.Layer`.
+        filters: Channels of the UNet's first block. Defaults to 32.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
         images: `[B, H, H, 3]`, H a power of two, at least 16.
@@ -28,7 +28,7 @@ class RecurrentAttention(keras.layers.Layer):
         Log masks `[B, K, H, W, 1]`, float32, that sum to one over K.
 
     Raises:
-        ValueError: The images are not square or their side not a power of two.
+        ValueError: If the images are not square or their side not a power of two.
 
     Example:
         >>> RecurrentAttention(8)(tf.zeros([2, 32, 32, 3]), num_slots=4).shape
@@ -36,7 +36,7 @@ class RecurrentAttention(keras.layers.Layer):
     """
 
     def __init__(self, filters=32, **kwargs):
-        # The scope stays float32 under mixed precision; children cast.
+        # With mixed precision the scope stays float32; sublayers cast it.
         super().__init__(autocast=False, **kwargs)
         self.filters = integer("filters", filters, least=1)
 

@@ -1,17 +1,17 @@
-"""How a setting changes over training: one ramp, for losses and factors alike."""
+"""The schedule of settings that change during training: a linear ramp."""
 
 import tensorflow as tf
 
 
 def linear_ramp(step, start_value, end_value, first_step, num_steps):
-    """Returns a value that goes linearly from one to another, then stays.
+    """Returns a value that changes linearly from one to another, then is constant.
 
     Args:
-        step: Training steps taken before, an integer tensor.
-        start_value: Value up to `first_step`.
+        step: Number of training steps so far, an integer tensor.
+        start_value: Value until `first_step`.
         end_value: Value from `first_step + num_steps` on.
         first_step: Step at which the change begins.
-        num_steps: Steps that the change takes; with 0 it is a jump.
+        num_steps: Number of steps that the change takes; 0 for an immediate change.
 
     Returns:
         A float32 scalar tensor.

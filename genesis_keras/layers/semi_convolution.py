@@ -1,4 +1,4 @@
-"""Semi-convolutional pixel embeddings: features -> embeddings."""
+"""Semi-convolutional pixel embeddings."""
 
 import keras
 import tensorflow as tf
@@ -10,54 +10,57 @@ from genesis_keras.layers.edge_aware import edge_aware_smoothing
 from genesis_keras.layers.schedules import linear_ramp
 
 _APPEARANCE_DIM, _COORDINATE_DIM = 3, 2
-# Brightness tells regions apart, though not clusters: at its full size it stops the
-# smoothing, and is then scaled down.
+# Brightness separates regions, but should not separate clusters: the smoothing uses it
+# at full scale, and afterwards it is scaled down.
 _BRIGHTNESS = (1.0, 1.0, 0.2)
 
 
 @keras.saving.register_keras_serializable("genesis_keras")
 class SemiConvolution(keras.layers.Layer):
-    """Pixel embeddings that know where they are (Novotny et al.; Section 3).
+    """Pixel embeddings that include pixel coordinates (Novotny et al.; Section 3).
 
-    A 1x1 convolution times a learned scalar gate that starts at 0, plus the pixel
-    coordinates in [-1, 1] added to the last two dimensions. So at the start of
-    training the embeddings *are* the coordinates and their clusters are blobs.
+    The output of a 1x1 convolution is multiplied by a learned scalar gate, and the
+    pixel coordinates in [-1, 1] are added to the last two dimensions. The gate is
+    initialised to 0, so that the embeddings initially equal the coordinates, and their
+    clusters are compact blobs.
 
-    Beyond the paper, what a pixel looks like can be added to the three dimensions
-    before the coordinates (`appearance`), so that clusters follow colours from the
-    first step; bilateral kernels do the same (Novotny et al.). `region_passes` smooths
-    both within regions of similar appearance: shading is evened out, and the
-    coordinates of a pixel become those of its region, so that two objects of one
-    colour differ.
+    As an extension of the paper, the appearance of a pixel can be added to the three
+    dimensions before the coordinates (`appearance_scale`), so that clusters follow
+    colours from the first step, similar to the bilateral kernels of Novotny et al.
+    `region_passes` smooths appearance and coordinates within regions of similar
+    appearance: this reduces shading, and replaces the coordinates of a pixel by those
+    of its region, so that two objects of the same colour can be distinguished.
 
     Args:
-        embedding_dim: Size of an embedding, at least 2; the paper's is 8.
-        use_coordinates: False gives the bare 1x1 convolution, without gate.
-        gate_rate: How fast the gate learns relative to other parameters under an
-            optimiser that, like Adam, does not see the gradient's scale. A slow gate
-            keeps clusters local until the decoder knows what objects look like.
-        appearance_scale: Factor on the appearance; 0 leaves it out, as the paper.
-        coordinate_scale: Factor on the coordinates.
-        final_appearance_scale: Factor on the appearance after the fade.
-        final_coordinate_scale: Factor on the coordinates after the fade.
+        embedding_dim: Size of an embedding, at least 2; 8 in the paper.
+        use_coordinates: If False, the embeddings are the output of the 1x1 convolution,
+            without the gate.
+        gate_rate: Learning rate of the gate relative to the other parameters, for
+            optimisers that, like Adam, are invariant to the scale of gradients. A slow
+            gate keeps clusters local until the decoder has learned the appearance of
+            objects.
+        appearance_scale: Factor of the appearance; 0 omits it, as in the paper.
+        coordinate_scale: Factor of the coordinates.
+        final_appearance_scale: Factor of the appearance after the schedule.
+        final_coordinate_scale: Factor of the coordinates after the schedule.
         fade_start: Training step at which both factors begin to change.
-        fade_steps: Steps that this takes; 0 keeps the first factors for ever.
-        region_passes: Passes of `edge_aware_smoothing`; 0 for none, and none without
+        fade_steps: Number of steps that the change takes; 0 keeps the initial factors.
+        region_passes: Number of passes of `edge_aware_smoothing`. Unused without
             appearance.
-        region_edge_scale: Difference of appearance that it takes for an edge.
-        **kwargs: Arguments of `keras.layers.Layer`.
+        region_edge_scale: Difference in appearance that is considered an edge.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
         inputs: Features `[B, H, W, C]`.
-        images: `[B, H, W, 3]` in [0, 1]; only needed for the appearance.
+        images: `[B, H, W, 3]` in [0, 1]; only required with `appearance_scale`.
 
     Returns:
-        The embeddings `[B, H, W, embedding_dim]` and the delta `[B, H, W, 2]`, the
-        gated last two dimensions before the coordinates are added.
+        The embeddings `[B, H, W, embedding_dim]` and the delta `[B, H, W, 2]`, the last
+        two dimensions of the gated convolution, before the coordinates are added.
 
     Raises:
-        ValueError: An argument is out of range, or appearance is wanted and
-            `images` missing.
+        ValueError: If an argument is out of range, or `images` is missing and
+            `appearance_scale` not 0.
 
     Example:
         >>> embeddings, delta = SemiConvolution()(tf.zeros([2, 32, 32, 16]))
@@ -99,8 +102,9 @@ class SemiConvolution(keras.layers.Layer):
         least = _COORDINATE_DIM + _APPEARANCE_DIM
         if appearance_scale and (embedding_dim < least or not use_coordinates):
             raise ValueError(
-                f"appearance_scale={appearance_scale} needs the semi-convolution and "
-                f"embedding_dim of at least {least}; got embedding_dim={embedding_dim}"
+                f"appearance_scale={appearance_scale} needs the semi-convolution "
+                f"and an embedding_dim of at least {least}; got "
+                f"embedding_dim={embedding_dim}"
             )
 
     def build(self, input_shape):
@@ -109,12 +113,13 @@ class SemiConvolution(keras.layers.Layer):
         )
         self.conv.build(input_shape)
         if self.use_coordinates:
-            # As with log_sigma: Adam moves the weight, the rate scales the move.
+            # As for log_sigma: Adam updates the weight, and the rate scales the update.
             self.scaled_gate = self.add_weight(
                 shape=(), initializer="zeros", name="scaled_gate"
             )
         if self.fade_steps:
-            # Of the model's state, so that it clusters as it learned to, in any file.
+            # A weight, so that all file formats save the scales that the model was
+            # trained with.
             self.fade_step = self.add_weight(
                 shape=(),
                 initializer="zeros",
@@ -127,11 +132,11 @@ class SemiConvolution(keras.layers.Layer):
 
     @property
     def gate(self):
-        """The gate, a scalar tensor."""
+        """The value of the gate, a scalar tensor."""
         return tf.cast(self.scaled_gate, "float32") * self.gate_rate
 
     def set_step(self, step):
-        """Takes note of the training steps taken, on which the fade depends.
+        """Sets the number of training steps so far, which the schedule depends on.
 
         Args:
             step: An integer scalar tensor.
@@ -140,7 +145,7 @@ class SemiConvolution(keras.layers.Layer):
             self.fade_step.assign(tf.cast(step, "float32"))
 
     def call(self, inputs, images=None):
-        # Clusters are found by small distances: float32 whatever the policy.
+        # Clustering depends on small distances, so it is always done in float32.
         embeddings = tf.cast(self.conv(inputs), "float32")
         if not self.use_coordinates:
             return embeddings, embeddings[..., -2:]
@@ -152,7 +157,7 @@ class SemiConvolution(keras.layers.Layer):
         return embeddings + start, delta
 
     def _start(self, images, height, width):
-        """What is added to the last dimensions, `[B or 1, H, W, 2 or 5]`."""
+        """Returns the addend of the last dimensions, `[B or 1, H, W, 2 or 5]`."""
         scale, coordinate_scale = self._scales()
         grid = coordinate_scale * coordinates(height, width)[None]
         if not self.appearance_scale:

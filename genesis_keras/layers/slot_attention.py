@@ -1,4 +1,4 @@
-"""Slot attention: features -> slots that compete for them, iteratively."""
+"""Slot attention: slots compete iteratively for the features of pixels."""
 
 import keras
 import tensorflow as tf
@@ -6,40 +6,41 @@ import tensorflow as tf
 from genesis_keras.arguments import integer
 from genesis_keras.layers.random_source import RandomSource
 
-_EPSILON = 1e-8  # keeps the weights of a slot that no pixel chose finite
-_NORM_EPSILON = 1e-3  # of this baseline's release; all other norms have 1e-5
+_EPSILON = 1e-8  # keeps the weights finite for slots without pixels
+_NORM_EPSILON = 1e-3  # of this baseline's release; other normalisations use 1e-5
 
 
 @keras.saving.register_keras_serializable("genesis_keras")
 class SlotAttention(keras.layers.Layer):
-    """Slots attend to pixels, and pixels choose among slots (Algorithm 1).
+    """Iterative attention that is normalised over the slots (Algorithm 1).
 
-    Slots start as draws from one learned Gaussian. In each iteration
-    `m = softmax_k(q_k . k_n / sqrt(D))`, over the slots; each slot reads the mean of
-    the values v_n with weights m + 1e-8, normalised over the pixels; a GRU updates
-    the slot by what it read, and a residual MLP follows. Permuting the noise of the
-    slots permutes the slots (Locatello et al., NeurIPS 2020, Section 2.1).
+    Slots are initialised with samples of a learned Gaussian. In each iteration the
+    attention is `m = softmax_k(q_k . k_n / sqrt(D))`, over the slots. Each slot is
+    updated with the mean of the values v_n, with weights m + 1e-8 normalised over the
+    pixels, by a GRU and a residual MLP. The layer is equivariant to permutations of the
+    slots' noise (Locatello et al., NeurIPS 2020, Section 2.1).
 
     Args:
-        num_slots: K; each call may take another.
-        slot_dim: D, size of a slot, and of keys, queries and values.
-        num_iterations: Iterations; each call may take another number.
+        num_slots: Number of slots K; a call may use another K.
+        slot_dim: D, the size of slots, keys, queries and values.
+        num_iterations: Number of iterations; a call may use another number.
         hidden_dim: Hidden units of the MLP.
-        seed: Seed of the noise.
-        **kwargs: Arguments of `keras.layers.Layer`.
+        seed: Random seed of the noise.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
         inputs: Features of the pixels `[B, N, C]`.
-        num_slots: K of this call, by default that of the constructor.
-        num_iterations: The same for the iterations.
-        noise: Standard normal draws `[B, K, D]`; made if None.
+        num_slots: Number of slots K of this call; defaults to that of the constructor.
+        num_iterations: Iterations of this call; defaults to that of the constructor.
+        noise: Standard normal noise `[B, K, D]`; sampled if None.
 
     Returns:
-        slots `[B, K, D]`, and log m of the last iteration `[B, K, N]`, normalised
+        The slots `[B, K, D]`, and log m of the last iteration `[B, K, N]`, normalised
         over the slots.
 
     Raises:
-        ValueError: A number is below 1, or the noise is not of K slots of size D.
+        ValueError: If a number is below 1, or the noise does not have K slots of size
+            D.
 
     Example:
         >>> slots, log_masks = SlotAttention(5, slot_dim=8)(tf.zeros([2, 100, 16]))
@@ -126,12 +127,12 @@ class SlotAttention(keras.layers.Layer):
         return self.initial_mean + tf.exp(self.initial_log_scale) * noise
 
     def _compete(self, slots, keys):
-        """Log masks `[B, K, N]`: a distribution over slots at each pixel."""
+        """Returns log masks `[B, K, N]`: a distribution over slots at each pixel."""
         queries = self.query(self.norm_slots(slots)) * self.slot_dim**-0.5
         return tf.nn.log_softmax(tf.matmul(queries, keys, transpose_b=True), axis=1)
 
     def _update(self, slots, log_masks, values):
-        """Slots after they read the pixels they won."""
+        """Returns the slots, updated with the pixels assigned to them."""
         weights = tf.exp(log_masks) + _EPSILON
         weights /= tf.reduce_sum(weights, axis=-1, keepdims=True)
         readings = tf.matmul(weights, values)  # [B, K, D]

@@ -1,18 +1,18 @@
-"""Stick breaking in log space: pure algebra shared by the models.
+"""Stick breaking in log space: pure functions shared by the models.
 
-A *scope* says how much of each pixel is still to be explained. Each step breaks
-a share alpha off it: `mask = scope * alpha`, `scope = scope * (1 - alpha)`. The
-masks and the last scope sum to one for any alphas.
+A *scope* is the fraction of each pixel that is yet to be explained. Each step breaks a
+share alpha off it: `mask = scope * alpha`, `scope = scope * (1 - alpha)`. The masks and
+the last scope sum to one for any alphas.
 """
 
 import tensorflow as tf
 
 LOG_ZERO = -1e10
-"""The log mask of a slot that is not used: exp gives exactly 0, sums stay finite."""
+"""The log mask of an unused slot: exp gives exactly 0, and sums stay finite."""
 
 
 def clamp_value(x, lower=None, upper=None):
-    """Clamps the value of `x` and leaves its gradient as if unclamped."""
+    """Clamps the value of `x`, but not its gradient."""
     clamped = x
     if lower is not None:
         clamped = tf.maximum(clamped, lower)
@@ -26,7 +26,7 @@ def break_stick(log_scope, alpha):
 
     Args:
         log_scope: Logarithm of the scope, any shape.
-        alpha: Share in (0, 1), of a shape that broadcasts with `log_scope`.
+        alpha: Share in (0, 1), with a shape that broadcasts with `log_scope`.
 
     Returns:
         `log_mask` and the new `log_scope`, with
@@ -36,7 +36,7 @@ def break_stick(log_scope, alpha):
 
 
 def break_stick_by_logit(log_scope, logit):
-    """`break_stick` with `alpha = sigmoid(logit)`, exact for any logit."""
+    """Computes `break_stick` with `alpha = sigmoid(logit)`, stable for any logit."""
     return (
         log_scope + tf.math.log_sigmoid(logit),
         log_scope + tf.math.log_sigmoid(-logit),
@@ -44,10 +44,10 @@ def break_stick_by_logit(log_scope, logit):
 
 
 def masks_from_logits(logits):
-    """Breaks K - 1 shares off a whole stick; the last mask is what is left.
+    """Breaks K - 1 shares off a whole stick; the last mask is the remainder.
 
     Args:
-        logits: `[B, K, ...]`, logits of the shares; the last ones are not used.
+        logits: `[B, K, ...]`, the logits of the shares; the last ones are not used.
 
     Returns:
         Log masks `[B, K, ...]` that sum to one over K.

@@ -1,4 +1,4 @@
-"""The deterministic backbone: image -> features."""
+"""The deterministic backbone: maps images to features."""
 
 import math
 
@@ -15,14 +15,16 @@ _BOTTLENECK_UNITS = 128
 class UNet(keras.layers.Layer):
     """UNet with a dense bottleneck (GENESIS-V2, Appendix B; MONet).
 
-    For a side of 2^(n+1) pixels there are n blocks down and n up. Resampling is
-    nearest neighbour: every second pixel down, each pixel twice up.
+    For images of side 2^(n+1) there are n blocks down and n blocks up. Resampling is
+    nearest neighbour: going down every second pixel is kept, going up each pixel is
+    repeated.
 
     Args:
-        filters: Channels c of the first and the last block; the deep ones have 2c.
-        norm_groups: Groups of each block's normalisation, 8 by default; -1 makes
-            them instance normalisations.
-        **kwargs: Arguments of `keras.layers.Layer`.
+        filters: Number of channels c of the first and the last block; deep blocks have
+            2c.
+        norm_groups: Groups of each block's group normalisation. Defaults to 8; -1 is
+            instance normalisation.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
         inputs: `[B, H, H, C]`, H a power of two, at least 16.
@@ -31,7 +33,7 @@ class UNet(keras.layers.Layer):
         Non-negative features `[B, H, H, filters]`.
 
     Raises:
-        ValueError: The input is not square or its side not a power of two.
+        ValueError: If the input is not square or its side not a power of two.
 
     Example:
         >>> UNet(16)(tf.zeros([2, 32, 32, 3])).shape
@@ -74,13 +76,13 @@ class UNet(keras.layers.Layer):
         _, height, width, _ = input_shape
         if height != width or height is None or height < 16 or height & (height - 1):
             raise ValueError(
-                "UNet needs square inputs with a side that is a power of two and at "
-                f"least 16; got input_shape={tuple(input_shape)}"
+                "UNet requires square inputs with a side that is a power of two "
+                f"and at least 16; got input_shape={tuple(input_shape)}"
             )
         return height
 
     def _channels(self, num_blocks):
-        """Channels of each block; half of the blocks down stay at c."""
+        """Returns the channels of each block; half of the blocks down have c."""
         c, deep = self.filters, 2 * self.filters
         num_shallow = num_blocks // 2 if num_blocks > 4 else 1
         down = [c] * num_shallow + [deep] * (num_blocks - num_shallow)
@@ -136,6 +138,6 @@ class UNet(keras.layers.Layer):
 
 
 def downsample(x):
-    """Halves the side of `[B, H, W, C]`: every second pixel, from the first."""
-    # The same as x[:, ::2, ::2], ten times as fast on a CPU.
+    """Halves the side of `[B, H, W, C]` by keeping every second pixel."""
+    # Equals x[:, ::2, ::2], but is ten times as fast on a CPU.
     return tf.nn.max_pool2d(x, ksize=1, strides=2, padding="VALID")

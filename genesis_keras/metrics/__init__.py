@@ -1,4 +1,4 @@
-"""What the numbers in a report mean: pure functions, then Keras metrics."""
+"""Evaluation metrics: pure functions, and Keras metrics based on them."""
 
 from genesis_keras.metrics.assignment import maximum_assignment
 from genesis_keras.metrics.boundaries import ignore_boundaries

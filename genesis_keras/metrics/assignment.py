@@ -1,27 +1,28 @@
-"""The assignment problem, for a batch and inside a TensorFlow graph."""
+"""The assignment problem, for a batch and in a TensorFlow graph."""
 
 import tensorflow as tf
 
-_FAR = 1e30  # farther than any column; infinities would give NaN
+_FAR = 1e30  # larger than any distance; infinities would give NaN
 
 
 def maximum_assignment(weights):
-    """Pairs rows with columns so that the sum of their weights is the largest.
+    """Assigns columns to rows such that the sum of weights is maximal.
 
-    The Hungarian algorithm by shortest augmenting paths, on all problems of the batch
-    at once. Its total is that of `scipy.optimize.linear_sum_assignment` with
-    `maximize=True`; of pairings with the same total it may choose another one. As it
-    is made of TensorFlow operations, metrics that use it can be compiled by XLA.
+    This is the Hungarian algorithm with shortest augmenting paths, applied to all
+    problems of the batch at once. The total equals that of
+    `scipy.optimize.linear_sum_assignment` with `maximize=True`, but the choice among
+    assignments of the same total may differ. It consists of TensorFlow operations, so
+    that metrics based on it can be compiled by XLA.
 
     Args:
-        weights: floating point tensor `[B, R, C]`, finite.
+        weights: Floating point tensor `[B, R, C]`, finite.
 
     Returns:
-        int32 tensor `[B, R]`, the column of each row. With fewer columns than rows
-        those without a column have an index of C or above.
+        int32 tensor `[B, R]`, the column of each row. If there are fewer columns than
+        rows, rows without a column have an index of at least C.
 
     Raises:
-        ValueError: if the rank is not 3 or the weights are not floating point.
+        ValueError: If the rank is not 3 or the weights are not floating point.
 
     Example:
     >>> maximum_assignment([[[0.9, 0.8], [0.7, 0.1]]]).numpy().tolist()
@@ -36,17 +37,17 @@ def maximum_assignment(weights):
     return _minimum_assignment(-tf.cast(weights, tf.float64))
 
 
-# A function of its own is traced once in a process, not for every score that uses it.
+# As a separate function it is traced once per process, rather than for every score.
 @tf.function(
     input_signature=[tf.TensorSpec([None, None, None], tf.float64)], autograph=False
 )
 def _minimum_assignment(cost):
     batch, rows, columns = tf.unstack(tf.shape(cost))
-    # Rows that get no column of their own take one of the columns added here. All of
-    # these cost the same, so they do not change which pairs are the best.
+    # Adds columns for the rows that are not assigned one. All of these have the same
+    # cost, so they do not change the optimal pairs.
     extra = tf.maximum(rows - columns, 0)
     width = columns + extra + 1
-    # Column 0 is where the search of a row starts: [B, R, width].
+    # The search for a row starts at column 0: [B, R, width].
     cost = tf.pad(cost, [[0, 0], [0, 0], [1, extra]])
     state = (
         tf.zeros([batch, rows], tf.float64),  # potentials of the rows
@@ -67,7 +68,7 @@ def _minimum_assignment(cost):
 
 
 def _augment(cost, row_potential, column_potential, owner):
-    """Finds a column for the row in column 0; returns the state."""
+    """Finds a column for the row in column 0; returns the new state."""
     shape = tf.shape(owner)
     rows = tf.shape(row_potential)[1]
     zero, far = tf.constant(0.0, tf.float64), tf.constant(_FAR, tf.float64)
@@ -76,7 +77,7 @@ def _augment(cost, row_potential, column_potential, owner):
         return tf.reduce_any(_get(owner, column) >= 0)
 
     def search(column, distance, previous, visited, row_potential, column_potential):
-        row = _get(owner, column)  # [B]; -1 where a problem is done
+        row = _get(owner, column)  # [B]; -1 for finished problems
         active = row >= 0
         visited |= active[:, None] & _is_at(column, shape)
         row_cost = tf.gather(cost, tf.maximum(row, 0), batch_dims=1)  # [B, width]
@@ -125,7 +126,7 @@ def _augment(cost, row_potential, column_potential, owner):
 
 
 def _get(values, index):
-    """The element `index [B]` of each row of `values [B, N]`."""
+    """Returns the element `index [B]` of each row of `values [B, N]`."""
     return tf.gather(values, index, batch_dims=1)
 
 
@@ -134,5 +135,5 @@ def _is_at(index, shape):
 
 
 def _set(values, index, new):
-    """`values [B, N]` with `new [B]` at `index [B]`."""
+    """Returns `values [B, N]` with `new [B]` at `index [B]`."""
     return tf.where(_is_at(index, tf.shape(values)), new[:, None], values)

@@ -1,27 +1,27 @@
-"""Labels without the pixels at the boundaries of segments."""
+"""Exclusion of pixels at the boundaries of segments from evaluation."""
 
 import tensorflow as tf
 
 
 def ignore_boundaries(true_labels, width=1):
-    """Gives pixels near a boundary the label -1, which every score ignores.
+    """Sets labels near boundaries to -1, which all scores ignore.
 
-    A pixel is near a boundary if one of another label is at most `width` pixels away,
-    diagonally too. Scored so, a mask that is off by a pixel loses nothing. This
-    matters most for ARI-FG of images with one object, which is 0 as soon as a single
-    pixel of the object is in another segment.
+    A pixel is near a boundary if a pixel of another label is at most `width` pixels
+    away, including diagonally. The scores then tolerate masks whose boundary is off by
+    one pixel. This is particularly relevant for the ARI-FG of images with one object,
+    which is 0 as soon as a single pixel of the object is in another segment.
 
     Args:
-        true_labels: integer tensor `[B, H, W]` or `[B, H, W, 1]`.
-        width: int, pixels on either side of a boundary that are ignored; 0 ignores
-            none. The edge of the image is no boundary.
+        true_labels: Integer tensor `[B, H, W]` or `[B, H, W, 1]`.
+        width: int, number of pixels to ignore on both sides of a boundary; 0 for none.
+            The border of the image is not a boundary.
 
     Returns:
-        Signed integer tensor `[B, H, W]`. Objects that are at most `2 * width` pixels
-        thin vanish; they are then in no score.
+        Signed integer tensor `[B, H, W]`. Objects with a thickness of at most `2 *
+        width` pixels vanish, and are not scored.
 
     Raises:
-        ValueError: if `width` is negative, or on a bad shape or dtype.
+        ValueError: If `width` is negative, or the shape or dtype is wrong.
 
     Example:
     >>> ignore_boundaries([[[0, 0, 0, 1, 1, 1]]]).numpy().tolist()
@@ -52,7 +52,7 @@ def ignore_boundaries(true_labels, width=1):
 
 
 def _shifted(labels, rows, columns):
-    """Labels of the pixels `rows` below and `columns` to the right, or at the edge."""
+    """Shifts labels by `rows` and `columns`, repeating those at the border."""
     for axis, shift in ((1, rows), (2, columns)):
         size = tf.shape(labels)[axis]
         index = tf.clip_by_value(tf.range(size) + shift, 0, size - 1)

@@ -1,34 +1,35 @@
-"""Contingency tables of label images, of which all segmentation scores are made."""
+"""Contingency tables of label images, the basis of all segmentation scores."""
 
 import numbers
 
 import tensorflow as tf
 
 MAX_CELLS = 2**25
-"""Cells of the tables of a batch; more, 128 MiB, are refused."""
-_FEW_LABELS = 256  # below it labels are counted as they are, which is faster
+"""Maximum number of cells in the tables of a batch (128 MiB)."""
+_FEW_LABELS = 256  # fewer labels are not renumbered, which is faster
 
 
 def contingency_table(
     true_labels, predicted_labels, *, num_true=None, num_predicted=None
 ):
-    """Counts, in each image, the pixels shared by every pair of labels.
+    """Counts the pixels shared by every pair of labels in each image.
 
     Args:
-        true_labels: integer tensor `[B, H, W]` or `[B, H, W, 1]`; negative: ignored.
-        predicted_labels: the same, with the same `B`, `H` and `W`.
-        num_true: int, true labels lie below it. Default: the largest label of the
-            batch plus one. XLA needs the number, since it needs static shapes.
-        num_predicted: int, the same for the predicted labels.
+        true_labels: Integer tensor `[B, H, W]` or `[B, H, W, 1]`; negative labels are
+            ignored.
+        predicted_labels: Integer tensor of the same shape.
+        num_true: int, upper bound (exclusive) of true labels. Defaults to the largest
+            label of the batch plus one. Required with XLA, which needs static shapes.
+        num_predicted: int, upper bound (exclusive) of predicted labels; see `num_true`.
 
     Returns:
-        int32 tensor `[B, num_true, num_predicted]`. Ignored pixels are in no cell.
+        int32 tensor `[B, num_true, num_predicted]`. Ignored pixels are not counted.
 
     Raises:
-        ValueError: on a bad shape, dtype or number of labels.
-        tf.errors.InvalidArgumentError: if a label is not below its number, or the
-            tables would have more than `MAX_CELLS` cells. XLA drops these checks
-            and leaves out a pixel whose label is too large.
+        ValueError: If the shape, dtype or number of labels is wrong.
+        tf.errors.InvalidArgumentError: If a label is not below its bound, or the tables
+            would have more than `MAX_CELLS` cells. XLA removes these checks, and pixels
+            with too large labels are then ignored.
     """
     true = label_images(true_labels, "true_labels")  # [B, H, W]
     predicted = label_images(predicted_labels, "predicted_labels")
@@ -37,7 +38,7 @@ def contingency_table(
             "true_labels and predicted_labels must be images of the same size. "
             f"Received: {true.shape} and {predicted.shape}"
         )
-    # Without it an unknown batch size would broadcast one image over many.
+    # Otherwise, with an unknown batch size, a single image could be broadcast.
     tf.debugging.assert_equal(
         tf.shape(true),
         tf.shape(predicted),
@@ -49,8 +50,8 @@ def contingency_table(
     check = _check_cells(true, num_true, num_predicted)
     with tf.control_dependencies([check]):
         true = tf.identity(true)
-    # Two more rows and columns: the first for ignored pixels, the last for labels
-    # out of range. This takes fewer passes over the pixels than masking them.
+    # Adds rows and columns: the first for ignored pixels, the last for labels out of
+    # range. This needs fewer passes over the pixels than masking.
     row = _int32(tf.clip_by_value(true, -1, num_true)) + 1
     column = _int32(tf.clip_by_value(predicted, -1, num_predicted)) + 1
     rows, columns = _int32(num_true) + 2, _int32(num_predicted) + 2
@@ -64,10 +65,10 @@ def contingency_table(
 
 
 def score_table(true_labels, predicted_labels, num_true, num_predicted):
-    """A contingency table for scores that only know 0 from other labels.
+    """Returns a contingency table for scores in which only label 0 is special.
 
-    Where the number of labels is not given, large labels are numbered anew first, in
-    the order of their appearance. Arguments and errors: see `contingency_table`.
+    If the number of labels is not given, large labels are first renumbered in order of
+    appearance. For arguments and errors see `contingency_table`.
     """
     true = label_images(true_labels, "true_labels")
     predicted = label_images(predicted_labels, "predicted_labels")
@@ -80,18 +81,18 @@ def score_table(true_labels, predicted_labels, num_true, num_predicted):
 
 
 def label_images(labels, argument):
-    """Checks labels, of any integer type.
+    """Validates labels of any integer type.
 
     Args:
-        labels: integer tensor `[B, H, W]` or `[B, H, W, 1]`.
-        argument: what to call them in an error.
+        labels: Integer tensor `[B, H, W]` or `[B, H, W, 1]`.
+        argument: Name of the argument, for error messages.
 
     Returns:
         int32 or int64 tensor `[B, H, W]`.
 
     Raises:
-        ValueError: on a bad shape or dtype.
-        tf.errors.InvalidArgumentError: if a uint64 label is 2**63 or more.
+        ValueError: If the shape or dtype is wrong.
+        tf.errors.InvalidArgumentError: If a uint64 label is 2**63 or more.
     """
     labels = tf.convert_to_tensor(labels)
     if not labels.dtype.is_integer:
@@ -107,7 +108,7 @@ def label_images(labels, argument):
         )
     if labels.dtype == tf.uint64:
         labels = tf.cast(labels, tf.int64)
-        # TensorFlow wraps what is too large, to numbers that mean "ignored".
+        # TensorFlow would wrap too large labels to negative ones, which mean "ignored".
         check = tf.debugging.assert_non_negative(
             labels, message=f"{argument} must be below 2**63"
         )
@@ -118,19 +119,20 @@ def label_images(labels, argument):
 
 
 def _renumber(labels):
-    """Replaces large labels by small ones, by which no score changes.
+    """Replaces large labels by small ones, which does not change any score.
 
     Args:
-        labels: int32 or int64 tensor, what `label_images` returns.
+        labels: int32 or int64 tensor returned by `label_images`.
 
     Returns:
-        int32 tensor of the same shape: the labels themselves where all of the batch
-        are small, else numbers from 1 up. 0 stays 0, a negative label becomes -1.
+        int32 tensor of the same shape: the labels themselves if all of the batch are
+        small, otherwise numbers from 1. The label 0 stays 0, and negative labels become
+        -1.
     """
     labels = tf.maximum(labels, -1)
 
     def ranks():
-        # In the order of appearance, so that -1 and 0 come first.
+        # In order of appearance, so that -1 and 0 come first.
         first = tf.constant([-1, 0], labels.dtype)
         _, index = tf.unique(tf.concat([first, tf.reshape(labels, [-1])], axis=0))
         return tf.reshape(index[2:] - 1, tf.shape(labels))
@@ -140,9 +142,9 @@ def _renumber(labels):
 
 
 def _num_labels(labels, number, argument):
-    """Returns `number`, checked, or the largest label plus one when it is None."""
+    """Returns the validated `number`, or the largest label plus one if it is None."""
     if number is None:
-        # One less than the largest integer, to which one cannot be added.
+        # Avoids an overflow on adding one to the largest integer.
         largest = tf.minimum(tf.reduce_max(labels), labels.dtype.max - 1)
         return tf.maximum(largest + 1, 1)
     is_int = isinstance(number, numbers.Integral) and not isinstance(number, bool)
@@ -155,12 +157,12 @@ def _num_labels(labels, number, argument):
 
 
 def _check_cells(labels, num_true, num_predicted):
-    """An assertion that the tables fit in memory and their cells in int32."""
+    """Asserts that the tables fit into memory and their cell indices into int32."""
     batch = tf.shape(labels)[0]
     cells = tf.cast(batch, tf.float64)
     for number in (num_true, num_predicted):
         cells *= tf.cast(number, tf.float64) + 2.0
-    # A list, not a formatted string, which XLA could not compile.
+    # A list, since XLA cannot compile string formatting.
     message = ["true_labels below", num_true, "and predicted_labels below"]
     message += [num_predicted, f"need more than {MAX_CELLS} cells for a batch of"]
     message += [batch, "images; take fewer images or number the labels from 0"]
@@ -172,12 +174,12 @@ def _int32(x):
 
 
 def _histogram(cells, size):
-    """Returns how often each of `range(size)` is in `cells`, int32 `[size]`."""
+    """Returns the counts of each of `range(size)` in `cells`, int32 `[size]`."""
     cells = tf.reshape(cells, [-1])
     if tf.config.list_logical_devices("GPU"):
-        # There a bincount is refused when deterministic operations are asked for.
+        # bincount is not available there with deterministic operations.
         return tf.math.unsorted_segment_sum(tf.ones_like(cells), cells, size)
-    # Five times faster on CPU; tf.math.bincount adds passes to find the range.
+    # Five times faster on CPU than tf.math.bincount, which also computes the range.
     no_weights = tf.zeros([0], tf.int32)
     return tf.raw_ops.DenseBincount(input=cells, size=size, weights=no_weights)
 

@@ -1,8 +1,8 @@
-"""The network whose features the FID compares: Inception-v3 as released in 2015.
+"""The feature network of the FID: Inception-v3 as released in 2015.
 
-FIDs are comparable only when this very network computes the features. It is not
-`keras.applications.InceptionV3`: its pooling differs, and so do its weights. Layers
-have the names of the published weights, `Mixed_5b.branch1x1.conv` and so on.
+FIDs are only comparable if the features are computed by exactly this network. It
+differs from `keras.applications.InceptionV3` in its pooling and its weights. Layers
+have the names of the published weights, such as `Mixed_5b.branch1x1.conv`.
 """
 
 import keras
@@ -16,8 +16,8 @@ NUM_FEATURES = 2048
 class FidImages(keras.layers.Layer):
     """Resizes images in [0, 1] to 299x299 and scales them to [-1, 1].
 
-    The resize is bilinear between the centres of pixels and does not blur first,
-    as in pytorch-fid. Other programs resize otherwise and find other FIDs.
+    As in pytorch-fid, images are resized bilinearly with half-pixel centres, without
+    antialiasing. Programs that resize differently give other FIDs.
     """
 
     def call(self, images):
@@ -29,10 +29,10 @@ class FidImages(keras.layers.Layer):
 
 
 def fid_inception():
-    """Builds the network, with weights that mean nothing until they are set.
+    """Builds the network with random weights, which have to be loaded.
 
     Returns:
-        A Keras model, images `[B, H, W, 3]` in [0, 1] -> features `[B, 2048]`.
+        A Keras model that maps images `[B, H, W, 3]` in [0, 1] to features `[B, 2048]`.
     """
     images = keras.Input([None, None, 3], name="images")
     x = FidImages(name="resize")(images)  # [B, 299, 299, 3]
@@ -53,14 +53,14 @@ def fid_inception():
     x = _block_c(x, "Mixed_6e", 192)
     x = _block_d(x, "Mixed_7a")  # [B, 8, 8, 1280]
     x = _block_e(x, "Mixed_7b", keras.layers.AveragePooling2D)
-    # The network of 2015 has a maximum here, against the paper on Inception.
+    # The network of 2015 uses max pooling here, unlike the paper.
     x = _block_e(x, "Mixed_7c", keras.layers.MaxPool2D)
     features = keras.layers.GlobalAveragePooling2D()(x)  # [B, 2048]
     return keras.Model(images, features, name="fid_inception")
 
 
 def _conv(x, name, filters, kernel_size, strides=1, padding="same"):
-    """Convolution, normalisation with fixed statistics, ReLU."""
+    """Applies a convolution, normalisation with fixed statistics and ReLU."""
     x = keras.layers.Conv2D(
         filters,
         kernel_size,
@@ -74,14 +74,14 @@ def _conv(x, name, filters, kernel_size, strides=1, padding="same"):
 
 
 def _chain(x, name, *convolutions):
-    """Convolutions `(suffix of the name, filters, kernel size)` in a row."""
+    """Applies a sequence of convolutions `(name suffix, filters, kernel size)`."""
     for suffix, filters, kernel_size in convolutions:
         x = _conv(x, f"{name}.{suffix}", filters, kernel_size)
     return x
 
 
 def _pool(x, name, filters, pool=keras.layers.AveragePooling2D):
-    """3x3 pooling, in which pixels beyond the border do not count, and 1x1 conv."""
+    """Applies 3x3 pooling that excludes padding, and a 1x1 convolution."""
     return _conv(pool(3, 1, "same")(x), f"{name}.branch_pool", filters, 1)
 
 

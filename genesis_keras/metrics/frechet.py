@@ -1,7 +1,7 @@
-"""Frechet distance of two sets of features, from their means and covariances.
+"""Frechet distance between two sets of features, by their means and covariances.
 
-Features are met batch by batch: `Moments` is what is kept of those seen so far, and
-`add_features` a pure update of it.
+Features are processed in batches: `Moments` summarises the features so far, and
+`add_features` is a pure function that updates it.
 """
 
 import dataclasses
@@ -11,13 +11,13 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Moments:
-    """Count, mean and scatter of the feature vectors seen so far.
+    """Count, mean and scatter matrix of the feature vectors so far.
 
     Attributes:
         count: Number of vectors.
-        mean: float64 array `[D]`.
-        scatter: float64 array `[D, D]`, the sum of the outer products of the
-            differences to the mean.
+        mean: Float64 array `[D]`.
+        scatter: Float64 array `[D, D]`, the sum of outer products of the deviations
+            from the mean.
     """
 
     count: int
@@ -26,10 +26,10 @@ class Moments:
 
     @property
     def covariance(self):
-        """The unbiased covariance `[D, D]`, as of `numpy.cov`.
+        """Returns the unbiased covariance `[D, D]`, as `numpy.cov`.
 
         Raises:
-            ValueError: There are fewer than two vectors.
+            ValueError: If there are fewer than two vectors.
         """
         if self.count < 2:
             raise ValueError(f"a covariance needs two vectors; got {self.count}")
@@ -37,22 +37,22 @@ class Moments:
 
 
 def no_features(dimension):
-    """Returns the moments of no vectors of size `dimension`."""
+    """Returns the moments of an empty set of vectors of size `dimension`."""
     return Moments(0, np.zeros(dimension), np.zeros((dimension, dimension)))
 
 
 def add_features(moments, features):
-    """Returns the moments with more vectors.
+    """Returns the moments after adding vectors.
 
-    The batch is centred before it is multiplied (Chan et al., 1979): summing raw
-    products and subtracting the mean at the end would cancel digits.
+    The batch is centred first (Chan et al., 1979), since summing raw products and
+    subtracting the mean at the end would lose precision.
 
     Args:
         moments: The `Moments` so far.
         features: Array `[N, D]`.
 
     Raises:
-        ValueError: `features` has another shape or is not finite.
+        ValueError: If `features` has another shape or is not finite.
     """
     features = np.asarray(features, np.float64)
     if features.ndim != 2 or features.shape[1] != len(moments.mean):
@@ -77,24 +77,25 @@ def add_features(moments, features):
 
 
 def frechet_distance(first, second):
-    """Squared Frechet distance of the Gaussians with the given moments.
+    """Squared Frechet distance between Gaussians with the given moments.
 
         d = |m1 - m2|^2 + Tr(C1) + Tr(C2) - 2 Tr((C1 C2)^(1/2))
 
-    With C1 = A A^T and C2 = B B^T the last trace is the sum of the singular values
-    of A^T B. Roots of the eigenvalues of C1 C2 would be the same in exact numbers;
-    but of a rank-deficient product (fewer images than features) these are rounding
-    errors around 0, whose roots are no longer small.
+    With C1 = A A^T and C2 = B B^T the last trace is the sum of the singular values of
+    A^T B. This is mathematically equal to the sum of the square roots of the
+    eigenvalues of C1 C2. But if that product is rank deficient (fewer images than
+    features), many of these are rounding errors around 0, whose square roots are not
+    small.
 
     Args:
         first: `Moments` of at least two vectors.
-        second: The same, of vectors of the same size.
+        second: `Moments` of at least two vectors of the same size.
 
     Returns:
         float, at least 0.
 
     Raises:
-        ValueError: The sizes differ, or there are fewer than two vectors.
+        ValueError: If the sizes differ, or there are fewer than two vectors.
     """
     if first.mean.shape != second.mean.shape:
         raise ValueError(
@@ -110,7 +111,7 @@ def frechet_distance(first, second):
 
 
 def _root(covariance):
-    """Returns A `[D, rank]` with A A^T = C, without the directions of no variance."""
+    """Returns A `[D, rank]` with A A^T = C, without directions of zero variance."""
     values, vectors = np.linalg.eigh(covariance)
     smallest = len(values) * np.finfo(np.float64).eps * max(values[-1], 0.0)
     kept = values > smallest

@@ -1,4 +1,4 @@
-"""Scores of objects against the segments they are matched with."""
+"""Scores that match objects with predicted segments."""
 
 import tensorflow as tf
 
@@ -10,23 +10,23 @@ from genesis_keras.metrics.segmentation import segmentation_covering
 def intersection_over_union(
     true_labels, predicted_labels, *, num_true=None, num_predicted=None
 ):
-    """IoU of every true with every predicted segment.
+    """IoU of every pair of a true and a predicted segment.
 
         IoU_tp = |t and p| / |t or p|
 
     Args:
-        true_labels: integer tensor `[B, H, W]` or `[B, H, W, 1]`; negative is ignored.
-        predicted_labels: integer tensor of the same shape; negative is ignored.
-        num_true: see `contingency_table`.
-        num_predicted: see `contingency_table`.
+        true_labels: Integer tensor `[B, H, W]` or `[B, H, W, 1]`; negative is ignored.
+        predicted_labels: Integer tensor of the same shape; negative is ignored.
+        num_true: See `contingency_table`.
+        num_predicted: See `contingency_table`.
 
     Returns:
-        float64 tensor `[B, T, P]`, 0 where a segment is absent, and bool tensor
-        `[B, T]`, which true segments are present. Their places are their labels, or
-        numbers in the order of appearance where labels go beyond 255; 0 stays 0.
+        float64 tensor `[B, T, P]`, which is 0 for absent segments, and bool tensor `[B,
+        T]`, whether a true segment is present. Indices are labels, or, if there are
+        labels above 255, numbers in order of appearance; label 0 always has index 0.
 
     Raises:
-        ValueError: see `contingency_table`.
+        ValueError: See `contingency_table`.
     """
     table = score_table(true_labels, predicted_labels, num_true, num_predicted)
     shared = tf.cast(table, tf.float64)
@@ -46,35 +46,36 @@ def matched_iou(
 ):
     """Mean IoU (mIoU) of every image, by Hungarian matching.
 
-    Each of the T true segments is matched with a predicted segment of its own so that
-    the sum of the IoUs is the largest; one without a partner counts 0:
+    The T true segments are matched with distinct predicted segments such that the sum
+    of the IoUs is maximal; a segment without a match has an IoU of 0:
 
         mIoU = 1 / T max_matching sum_t IoU(t, matching(t))
 
-    It is at most the mean segmentation covering, which lets several true segments
-    share a predicted one.
+    It is at most the mean segmentation covering, in which several true segments may be
+    matched with the same predicted one.
 
     Args:
-        true_labels: integer tensor `[B, H, W]` or `[B, H, W, 1]`; 0 is background,
+        true_labels: Integer tensor `[B, H, W]` or `[B, H, W, 1]`; 0 is background,
             negative is ignored.
-        predicted_labels: integer tensor of the same shape; negative is ignored.
-        foreground_only: bool, mIoU-FG: only true segments above 0 are matched and
-            averaged. Predicted segments keep their pixels on the background.
-        num_true: see `contingency_table`.
-        num_predicted: see `contingency_table`.
+        predicted_labels: Integer tensor of the same shape; negative is ignored.
+        foreground_only: bool, mIoU-FG: only true segments with labels above 0 are
+            matched and averaged. Predicted segments include their pixels on the
+            background.
+        num_true: See `contingency_table`.
+        num_predicted: See `contingency_table`.
 
     Returns:
         float64 tensor `[B]` in `[0, 1]`; NaN for an image without a true segment.
 
     Raises:
-        ValueError: see `contingency_table`.
+        ValueError: See `contingency_table`.
     """
     overlap, present = intersection_over_union(
         true_labels, predicted_labels, num_true=num_true, num_predicted=num_predicted
     )
     if foreground_only:
         overlap, present = overlap[:, 1:], present[:, 1:]
-    # A column of zeros stands for "no partner", whatever index that has.
+    # A column of zeros represents "no match", regardless of its index.
     partner = tf.minimum(maximum_assignment(overlap), tf.shape(overlap)[2])
     overlap = tf.pad(overlap, [[0, 0], [0, 0], [0, 1]])
     return _mean(tf.gather(overlap, partner, batch_dims=2), present)
@@ -88,24 +89,24 @@ def object_recovery(
     num_true=None,
     num_predicted=None,
 ):
-    """Share of the true objects of every image that a predicted segment recovers.
+    """Fraction of the true objects of every image that are recovered by a segment.
 
-    An object is recovered if its IoU with a predicted segment is above the threshold.
-    From 0.5 on no two objects can be recovered by the same segment.
+    An object is recovered if its IoU with a predicted segment exceeds the threshold.
+    For thresholds of at least 0.5, a segment can recover only one object.
 
     Args:
-        true_labels: integer tensor `[B, H, W]` or `[B, H, W, 1]`; objects are the
+        true_labels: Integer tensor `[B, H, W]` or `[B, H, W, 1]`; objects are the
             labels above 0, negative is ignored.
-        predicted_labels: integer tensor of the same shape; negative is ignored.
-        threshold: float in [0, 1).
-        num_true: see `contingency_table`.
-        num_predicted: see `contingency_table`.
+        predicted_labels: Integer tensor of the same shape; negative is ignored.
+        threshold: Float in [0, 1).
+        num_true: See `contingency_table`.
+        num_predicted: See `contingency_table`.
 
     Returns:
         float64 tensor `[B]` in `[0, 1]`; NaN for an image without an object.
 
     Raises:
-        ValueError: if the threshold is not in [0, 1), and see `contingency_table`.
+        ValueError: If the threshold is not in [0, 1); see also `contingency_table`.
     """
     if not 0.0 <= threshold < 1.0:
         raise ValueError(f"threshold must be in [0, 1). Received: {threshold!r}")
@@ -119,10 +120,10 @@ def object_recovery(
 def mean_best_overlap(
     true_labels, predicted_labels, *, num_true=None, num_predicted=None
 ):
-    """Mean best overlap (mBO) of every image: another name of MSC-FG.
+    """Mean best overlap (mBO) of every image: another name for MSC-FG.
 
-    See `segmentation_covering` with `foreground_only=True`, whose arguments, result
-    and errors these are.
+    Equals `segmentation_covering` with `foreground_only=True`; see there for arguments,
+    result and errors.
     """
     return segmentation_covering(
         true_labels,
@@ -134,6 +135,6 @@ def mean_best_overlap(
 
 
 def _mean(scores, present):
-    """Mean over the segments that are present: `[B, T]` -> `[B]`; NaN of none."""
+    """Averages over the present segments: `[B, T]` -> `[B]`; NaN if there are none."""
     present = tf.cast(present, tf.float64)
     return tf.reduce_sum(scores * present, axis=1) / tf.reduce_sum(present, axis=1)

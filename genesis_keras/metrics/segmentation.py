@@ -1,14 +1,14 @@
-"""Agreement of predicted segments with ground truth: ARI, MSC and slot counts.
+"""Segmentation scores: ARI, MSC and the error of the number of slots.
 
-Every score is a function of one contingency table per image and is returned per
-image, so that a caller may average, group or weight as it likes. An image to which
-a score does not apply (no foreground for a foreground score, every pixel ignored)
-scores NaN: it is to be left out of a mean and counted. The Keras metrics in
-`segmentation_metrics.py` do both.
+Every score is a function of a contingency table and is returned per image, so that the
+caller can average, group or weight images. If a score does not apply to an image (no
+foreground for a foreground score, all pixels ignored), it is NaN, and the image should
+be excluded from means and counted. The Keras metrics in `segmentation_metrics.py` do
+both.
 
-Labels are integers of any type and size: 0 is the background in the ground truth and
-just another segment in a prediction. A pixel whose label is negative, on either
-side, is ignored: it leaves both the prediction and the ground truth.
+Labels are integers of any type and size: 0 is the background in the ground truth, but
+an ordinary segment in a prediction. Pixels with a negative true or predicted label are
+ignored.
 """
 
 import tensorflow as tf
@@ -23,13 +23,13 @@ def labels_from_masks(masks):
     """Returns the index of the largest mask at every pixel.
 
     Args:
-        masks: floating point tensor `[B, K, H, W, 1]`, masks or log masks.
+        masks: Floating point tensor `[B, K, H, W, 1]`, masks or log masks.
 
     Returns:
-        int32 tensor `[B, H, W]` of slots in `[0, K)`; the first of equal masks.
+        int32 tensor `[B, H, W]` of slots in `[0, K)`; the first one if masks are equal.
 
     Raises:
-        ValueError: if the rank is not 5 or the masks are not floating point.
+        ValueError: If the rank is not 5 or the masks are not floating point.
     """
     masks = tf.convert_to_tensor(masks)
     if masks.shape.rank != 5 or masks.shape[-1] not in (1, None):
@@ -53,29 +53,31 @@ def adjusted_rand_index(
 ):
     """Adjusted Rand index (ARI) of every image.
 
-    With n_tp the pixels of true segment t in predicted segment p and
-    C(n) = n (n - 1) / 2 the pairs among n pixels (Hubert and Arabie, 1985):
+    With n_tp the number of pixels of true segment t in predicted segment p, and C(n) =
+    n (n - 1) / 2 the number of pairs of n pixels (Hubert and Arabie, 1985):
 
         index = sum_tp C(n_tp),  true = sum_t C(n_t),  predicted = sum_p C(n_p)
         expected = true * predicted / C(n)
         ARI = (index - expected) / ((true + predicted) / 2 - expected)
 
-    1 is a perfect match up to renaming, 0 what chance gives; it may be negative.
-    One cluster on both sides, or only clusters of one pixel on both, counts 1.
+    It is 1 for a perfect match up to permutations, 0 in expectation for random labels,
+    and may be negative. It is defined as 1 if both sides have only one cluster, or only
+    clusters of one pixel.
 
     Args:
-        true_labels: integer tensor `[B, H, W]` or `[B, H, W, 1]`; 0 is background,
+        true_labels: Integer tensor `[B, H, W]` or `[B, H, W, 1]`; 0 is background,
             negative is ignored.
-        predicted_labels: integer tensor of the same shape; negative is ignored.
-        foreground_only: bool, ARI-FG: only pixels whose true label is above 0.
-        num_true: see `contingency_table`.
-        num_predicted: see `contingency_table`.
+        predicted_labels: Integer tensor of the same shape; negative is ignored.
+        foreground_only: bool, whether to compute ARI-FG, on pixels with a true label
+            above 0.
+        num_true: See `contingency_table`.
+        num_predicted: See `contingency_table`.
 
     Returns:
-        float64 tensor `[B]`; NaN for an image without a pixel to score.
+        float64 tensor `[B]`; NaN for an image without pixels to score.
 
     Raises:
-        ValueError: see `contingency_table`.
+        ValueError: See `contingency_table`.
 
     Example:
     >>> true = [[[0, 0, 1], [0, 2, 2]]]
@@ -85,8 +87,8 @@ def adjusted_rand_index(
     table = score_table(true_labels, predicted_labels, num_true, num_predicted)
     if foreground_only:
         table = table[:, 1:]
-    # At 128x128 products of pair counts overflow int32 and, by little, float64's
-    # exact integers; there float64 rounds in the sixteenth digit.
+    # For 128x128 pixels products of pair counts overflow int32, and slightly exceed the
+    # exact integers of float64, which then rounds the sixteenth digit.
     table = tf.cast(table, tf.float64)  # [B, T, P]
     pixels = tf.reduce_sum(table, axis=(1, 2))  # [B]
     index = tf.reduce_sum(_pairs(table), axis=(1, 2))
@@ -96,8 +98,8 @@ def adjusted_rand_index(
 
     expected = tf.math.divide_no_nan(true * predicted, every)
     score = tf.math.divide_no_nan(index - expected, (true + predicted) / 2.0 - expected)
-    # 0 / 0: every pair is together on both sides, or none is. Pair counts are
-    # exact in float64, so the comparison is too.
+    # 0 / 0 if every pair is together on both sides, or none is. Pair counts are exact
+    # in float64, and so is the comparison.
     trivial = (true == predicted) & ((true == every) | (true == 0.0))
     score = tf.where(trivial, tf.ones_like(score), score)
     return _nan_unless(pixels > 0.0, score)
@@ -113,25 +115,26 @@ def segmentation_covering(
 ):
     """Mean segmentation covering (MSC) of every image.
 
-    The best overlap of each true segment with any predicted one, averaged with
+    This is the largest IoU of each true segment with any predicted one, averaged with
     equal weights over the T true segments of the image (Engelcke et al., GENESIS):
 
         MSC = 1 / T sum_t max_p |t and p| / |t or p|
 
     Args:
-        true_labels: integer tensor `[B, H, W]` or `[B, H, W, 1]`; 0 is background,
+        true_labels: Integer tensor `[B, H, W]` or `[B, H, W, 1]`; 0 is background,
             negative is ignored.
-        predicted_labels: integer tensor of the same shape; negative is ignored.
-        foreground_only: bool, MSC-FG: the mean is over segments above 0. Predicted
-            segments keep their pixels on the background, which lower the overlap.
-        num_true: see `contingency_table`.
-        num_predicted: see `contingency_table`.
+        predicted_labels: Integer tensor of the same shape; negative is ignored.
+        foreground_only: bool, whether to compute MSC-FG, the mean over segments with
+            labels above 0. Predicted segments include their pixels on the background,
+            which lower the IoU.
+        num_true: See `contingency_table`.
+        num_predicted: See `contingency_table`.
 
     Returns:
         float64 tensor `[B]` in `[0, 1]`; NaN for an image without a true segment.
 
     Raises:
-        ValueError: see `contingency_table`.
+        ValueError: See `contingency_table`.
     """
     table = score_table(true_labels, predicted_labels, num_true, num_predicted)
     shared = tf.cast(table, tf.float64)  # [B, T, P]
@@ -151,15 +154,15 @@ def object_count(true_labels, *, num_true=None):
     """Number of foreground objects of every image.
 
     Args:
-        true_labels: integer tensor `[B, H, W]` or `[B, H, W, 1]`; every label above
-            0 that occurs is one object, negative is ignored.
-        num_true: see `contingency_table`.
+        true_labels: Integer tensor `[B, H, W]` or `[B, H, W, 1]`; every distinct label
+            above 0 is an object, negative labels are ignored.
+        num_true: See `contingency_table`.
 
     Returns:
         int32 tensor `[B]`.
 
     Raises:
-        ValueError: on a bad shape or dtype.
+        ValueError: If the shape or dtype is wrong.
     """
     labels = label_images(true_labels, "true_labels")
     table = score_table(labels, tf.zeros_like(labels), num_true, num_predicted=1)
@@ -167,21 +170,21 @@ def object_count(true_labels, *, num_true=None):
 
 
 def slot_count_error(num_slots, true_labels, *, num_true=None):
-    """Absolute error of the number of slots; its mean over images is the MAE.
+    """Absolute error of the number of slots; the mean over images is the MAE.
 
-    The ideal number is the foreground objects of the image plus one for the
-    background (GENESIS-V2, Table 2).
+    The correct number is the number of foreground objects plus one for the background
+    (GENESIS-V2, Table 2).
 
     Args:
-        num_slots: integer tensor `[B]`, the slots used in each image.
-        true_labels: see `object_count`.
-        num_true: see `contingency_table`.
+        num_slots: Integer tensor `[B]`, the number of slots used in each image.
+        true_labels: See `object_count`.
+        num_true: See `contingency_table`.
 
     Returns:
         float64 tensor `[B]`.
 
     Raises:
-        ValueError: on a bad shape or dtype.
+        ValueError: If the shape or dtype is wrong.
     """
     num_slots = tf.convert_to_tensor(num_slots)
     if num_slots.shape.rank != 1 or not num_slots.dtype.is_integer:

@@ -13,7 +13,7 @@ from genesis_keras.metrics.segmentation import (
 
 
 class _MeanOverImages(keras.metrics.Metric):
-    """Mean of a per-image score over the images it applies to."""
+    """Mean of a per-image score over the images to which it applies."""
 
     _score = None  # set by subclasses: one of the functions of `segmentation.py`
 
@@ -31,8 +31,8 @@ class _MeanOverImages(keras.metrics.Metric):
         self.from_masks = from_masks
         self.num_true = num_true
         self.num_predicted = num_predicted
-        # float64 whatever the metric's dtype: a mean over ten thousand images must
-        # still agree with the per-image scores to 1e-6.
+        # Always float64: a mean over ten thousand images must agree with the per-image
+        # scores to 1e-6.
         self._total = self.add_weight(
             name="total", initializer="zeros", dtype="float64"
         )
@@ -45,11 +45,11 @@ class _MeanOverImages(keras.metrics.Metric):
         """Adds a batch of images.
 
         Args:
-            y_true: labels `[B, H, W, 1]` or `[B, H, W]`, whole numbers.
-            y_pred: masks or log masks `[B, K, H, W, 1]`, or, with
-                `from_masks=False`, labels like `y_true`.
-            sample_weight: optional tensor of `B` weights; 0 for an image that only
-                pads the batch. The counts of images are sums of these weights.
+            y_true: Labels `[B, H, W, 1]` or `[B, H, W]`, integer values.
+            y_pred: Masks or log masks `[B, K, H, W, 1]`, or labels like `y_true` if
+                `from_masks=False`.
+            sample_weight: Optional tensor of `B` weights, for example 0 for images that
+                pad the batch. The counts of images are sums of these weights.
         """
         scores = self._scores(
             _integer_labels(y_true, "y_true"),
@@ -64,7 +64,7 @@ class _MeanOverImages(keras.metrics.Metric):
             weights = tf.cast(tf.convert_to_tensor(sample_weight), scores.dtype)
             weights = tf.reshape(weights, tf.shape(scores))
         used = tf.where(tf.math.is_nan(scores), tf.zeros_like(weights), weights)
-        # NaN * 0 is NaN: the scores left out go before the product.
+        # NaN * 0 is NaN, so NaN scores are removed before the product.
         scores = tf.where(tf.math.is_nan(scores), tf.zeros_like(scores), scores)
         self._total.assign_add(tf.reduce_sum(used * scores))
         self._used.assign_add(tf.reduce_sum(used))
@@ -76,12 +76,12 @@ class _MeanOverImages(keras.metrics.Metric):
 
     @property
     def images_used(self):
-        """Scalar float64 tensor: images in the mean."""
+        """Number of images in the mean, a scalar float64 tensor."""
         return tf.convert_to_tensor(self._used)
 
     @property
     def images_left_out(self):
-        """Scalar float64 tensor: images the score does not apply to."""
+        """Number of images to which the score does not apply, a float64 scalar."""
         return tf.convert_to_tensor(self._left_out)
 
     def get_config(self):
@@ -94,13 +94,13 @@ class _MeanOverImages(keras.metrics.Metric):
         }
 
     def _scores(self, true, predicted, **numbers):
-        """The score of each image, `[B]`."""
+        """Returns the score of each image, `[B]`."""
         return type(self)._score(
             true, predicted, foreground_only=self.foreground_only, **numbers
         )
 
     def _predicted_labels(self, y_pred):
-        """The number of predicted labels: of slots, when masks say so."""
+        """Returns predicted labels, and their number if they come from masks."""
         if self.num_predicted is None and self.from_masks:
             return y_pred.shape[1]
         return self.num_predicted
@@ -109,14 +109,14 @@ class _MeanOverImages(keras.metrics.Metric):
 def _integer_labels(labels, argument):
     """Returns labels as integers.
 
-    Keras traces a metric with float labels when a distribution strategy is on (it
-    averages a batch over the replicas to find its shape), so they are not refused.
+    Floats are accepted because Keras traces metrics with float labels if there is a
+    distribution strategy (it averages a batch over replicas to determine its shape).
     """
     labels = tf.convert_to_tensor(labels)
     if not labels.dtype.is_floating:
         return labels
     labels = tf.cast(labels, tf.float64)
-    inside = (tf.abs(labels) < 2.0**63) & (labels == tf.round(labels))  # not so: NaN
+    inside = (tf.abs(labels) < 2.0**63) & (labels == tf.round(labels))  # False for NaN
     check = tf.debugging.Assert(
         tf.reduce_all(inside),
         [f"{argument} must be whole numbers, of at most 63 bits"],
@@ -130,25 +130,25 @@ class AdjustedRandIndex(_MeanOverImages):
     """Adjusted Rand index (ARI), averaged over images.
 
     The definition is in `genesis_keras.metrics.adjusted_rand_index`. Images without
-    a pixel to score are left out of the mean and counted in `images_left_out`.
+    pixels to score are excluded from the mean and counted in `images_left_out`.
 
     Args:
-        foreground_only: bool, ARI-FG: only pixels whose true label is above 0.
-            Default False.
-        from_masks: bool, predictions are masks or log masks `[B, K, H, W, 1]`,
-            turned into labels by argmax over the slots, which is the default. False:
-            they are integer labels `[B, H, W, 1]` or `[B, H, W]`.
-        num_true: int, true labels lie below it. Default None: found in every batch,
-            which a program compiled by XLA (`jit_compile=True`) cannot do.
-        num_predicted: int, the same for predictions. Default None: the number of
-            masks, or found in every batch of labels.
-        boundary_width: int, pixels on either side of a true boundary that are left
-            out, as `ignore_boundaries` does. Default 0.
+        foreground_only: bool, whether to compute ARI-FG, on pixels with a true label
+            above 0. Defaults to False.
+        from_masks: bool, whether predictions are masks or log masks `[B, K, H, W, 1]`,
+            which are converted to labels by argmax over the slots. If False, they are
+            integer labels `[B, H, W, 1]` or `[B, H, W]`. Defaults to True.
+        num_true: int, upper bound (exclusive) of true labels. Defaults to None: it is
+            determined for each batch, which XLA (`jit_compile=True`) does not support.
+        num_predicted: int, upper bound (exclusive) of predicted labels. Defaults to
+            None: the number of masks, or determined for each batch of labels.
+        boundary_width: int, number of pixels to ignore on both sides of true
+            boundaries, see `ignore_boundaries`. Defaults to 0.
         name: str, name of the metric.
-        dtype: dtype of the result. The state is always float64.
+        dtype: Dtype of the result. The state is always float64.
 
     Raises:
-        ValueError: from `update_state`, on a bad shape or dtype.
+        ValueError: From `update_state`, if the shape or dtype is wrong.
 
     Example:
     >>> metric = AdjustedRandIndex(foreground_only=True, from_masks=False)
@@ -187,20 +187,21 @@ class AdjustedRandIndex(_MeanOverImages):
 class MeanSegmentationCovering(_MeanOverImages):
     """Mean segmentation covering (MSC), averaged over images.
 
-    The definition is in `genesis_keras.metrics.segmentation_covering`. Images
-    without a true segment to cover are left out and counted in `images_left_out`.
+    The definition is in `genesis_keras.metrics.segmentation_covering`. Images without
+    true segments are excluded from the mean and counted in `images_left_out`.
 
     Args:
-        foreground_only: bool, MSC-FG: only true segments above 0. Default False.
+        foreground_only: bool, whether to compute MSC-FG, on segments with labels above
+            0. Defaults to False.
         from_masks: bool, predictions are masks or log masks; see
             `AdjustedRandIndex`. Default True.
         num_true: int or None, see `AdjustedRandIndex`.
         num_predicted: int or None, see `AdjustedRandIndex`.
         name: str, name of the metric.
-        dtype: dtype of the result. The state is always float64.
+        dtype: Dtype of the result. The state is always float64.
 
     Raises:
-        ValueError: from `update_state`, on a bad shape or dtype.
+        ValueError: From `update_state`, if the shape or dtype is wrong.
     """
 
     _score = staticmethod(segmentation_covering)
@@ -223,20 +224,21 @@ class MeanSegmentationCovering(_MeanOverImages):
 class MeanMatchedIoU(_MeanOverImages):
     """Mean IoU by Hungarian matching (mIoU), averaged over images.
 
-    The definition is in `genesis_keras.metrics.matched_iou`. Images without a true
-    segment to match are left out and counted in `images_left_out`.
+    The definition is in `genesis_keras.metrics.matched_iou`. Images without true
+    segments are excluded from the mean and counted in `images_left_out`.
 
     Args:
-        foreground_only: bool, mIoU-FG: only true segments above 0. Default False.
+        foreground_only: bool, whether to compute mIoU-FG, on segments with labels above
+            0. Defaults to False.
         from_masks: bool, predictions are masks or log masks; see
             `AdjustedRandIndex`. Default True.
         num_true: int or None, see `AdjustedRandIndex`.
         num_predicted: int or None, see `AdjustedRandIndex`.
         name: str, name of the metric.
-        dtype: dtype of the result. The state is always float64.
+        dtype: Dtype of the result. The state is always float64.
 
     Raises:
-        ValueError: from `update_state`, on a bad shape or dtype.
+        ValueError: From `update_state`, if the shape or dtype is wrong.
     """
 
     _score = staticmethod(matched_iou)
@@ -257,23 +259,23 @@ class MeanMatchedIoU(_MeanOverImages):
 
 @keras.saving.register_keras_serializable(package="genesis_keras")
 class ObjectRecovery(_MeanOverImages):
-    """Share of the true objects that a segment recovers, averaged over images.
+    """Fraction of true objects that are recovered, averaged over images.
 
-    The definition is in `genesis_keras.metrics.object_recovery`. Images without an
-    object are left out and counted in `images_left_out`.
+    The definition is in `genesis_keras.metrics.object_recovery`. Images without objects
+    are excluded from the mean and counted in `images_left_out`.
 
     Args:
-        threshold: float in [0, 1), the IoU from above which an object is recovered.
-            Default 0.5.
+        threshold: Float in [0, 1). An object is recovered if its IoU exceeds the
+            threshold. Defaults to 0.5.
         from_masks: bool, predictions are masks or log masks; see
             `AdjustedRandIndex`. Default True.
         num_true: int or None, see `AdjustedRandIndex`.
         num_predicted: int or None, see `AdjustedRandIndex`.
         name: str, name of the metric.
-        dtype: dtype of the result. The state is always float64.
+        dtype: Dtype of the result. The state is always float64.
 
     Raises:
-        ValueError: from `update_state`, on a bad threshold, shape or dtype.
+        ValueError: From `update_state`, if the threshold, shape or dtype is wrong.
     """
 
     def __init__(

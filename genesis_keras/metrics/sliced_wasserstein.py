@@ -1,9 +1,9 @@
-"""Sliced Wasserstein distance of image patches: generation scored without weights."""
+"""Sliced Wasserstein distance of image patches, a score without a network."""
 
 import numpy as np
 
 MIN_SIDE = 16
-"""Pixels: levels of the pyramid have at least this side."""
+"""Minimum side of a level of the pyramid, in pixels."""
 _PATCH = 7
 _DIRECTIONS_AT_ONCE = 32  # bounds the memory
 _BLUR = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16.0
@@ -17,32 +17,32 @@ def sliced_wasserstein_distance(
     num_directions=512,
     seed=0,
 ):
-    """Distance between the local structure of two sets of images, level by level.
+    """Sliced Wasserstein distance between two sets of images, for each scale.
 
-    As Karras et al. (2018) measure it: from each level of the images' Laplacian
-    pyramids patches of 7x7 pixels are drawn at random; each set's patches are
-    normalised by their mean and deviation in every channel; the distance of the two
-    sets of patches is the Wasserstein distance of their projections on a random
-    direction, averaged over directions, times 1000. The level of a size holds the
-    details that are lost when the image is halved; the last one, the smallest, is the
-    blurred image itself.
+    As in Karras et al. (2018), random patches of 7x7 pixels are taken from each level
+    of the images' Laplacian pyramids, and the patches of each set are normalised by the
+    mean and standard deviation of each channel. The distance is the Wasserstein
+    distance between the projections of both sets on a random direction, averaged over
+    directions, times 1000. Each level contains the details that are lost when the image
+    is halved; the last and smallest one is the blurred image itself.
 
-    It is 0 for the same images, but not for two different sets of the same kind: it
-    then falls with their number. So compare sets of the same number of images.
+    The distance is 0 for identical sets. For different samples of the same distribution
+    it is positive and decreases with their number, so only compare sets of the same
+    size.
 
     Args:
-        images: array `[N, H, H, C]`, for instance samples.
-        others: array of the same shape, for instance images of the test split.
-        patches_per_image: int, patches of each image at each level.
-        num_directions: int, random directions.
-        seed: int, of the places of the patches and the directions.
+        images: Array `[N, H, H, C]`, such as samples.
+        others: Array of the same shape, such as images of the test split.
+        patches_per_image: int, number of patches per image and level.
+        num_directions: int, number of random directions.
+        seed: int, random seed of the positions of patches and the directions.
 
     Returns:
-        Dict of float: the side of each level, as text -> its distance, from the
-        largest to the smallest, and "mean", their mean.
+        Dict from the side of each level (a string) to its distance, from the largest to
+        the smallest, and "mean", their mean.
 
     Raises:
-        ValueError: if the shapes differ, or the images are not square, too small
+        ValueError: If the shapes differ, or the images are not square, too small
             or not finite, or a number is not positive.
     """
     images, others = np.asarray(images), np.asarray(others)
@@ -61,15 +61,15 @@ def sliced_wasserstein_distance(
 
 
 def laplacian_pyramid(images):
-    """Splits images into details of each size and a small blurred rest.
+    """Decomposes images into details of each scale and a small blurred image.
 
     Args:
-        images: array `[N, H, H, C]`. The side is halved as long as it is even and the
-            half is at least 16.
+        images: Array `[N, H, H, C]`. The side is halved while it is even and the half
+            is at least 16.
 
     Returns:
         List of float32 arrays, the largest first. Each level is an image minus its
-        half, enlarged again; the last one is the rest.
+        upsampled half; the last one is the remaining blurred image.
     """
     levels = [np.asarray(images, np.float32)]
     while levels[-1].shape[1] % 2 == 0 and levels[-1].shape[1] // 2 >= MIN_SIDE:
@@ -103,7 +103,7 @@ def _check(images, others, patches_per_image, num_directions):
 
 
 def _blur(images):
-    """A binomial filter of 5x5, the image mirrored at its edges."""
+    """Applies a 5x5 binomial filter; the image is mirrored at its borders."""
     for axis in (1, 2):
         size = images.shape[axis]
         padding = [(0, 0)] * 4
@@ -117,7 +117,7 @@ def _blur(images):
 
 
 def _enlarge(images):
-    """Images of twice the side."""
+    """Upsamples images by a factor of 2."""
     number, height, width, channels = images.shape
     shape = [number, 2 * height, 2 * width, channels]
     enlarged = np.zeros(shape, np.float32)
@@ -126,7 +126,7 @@ def _enlarge(images):
 
 
 def _patches(images, number, rng):
-    """Patches at random places: `[N * number, 7, 7, C]`."""
+    """Returns patches at random positions, `[N * number, 7, 7, C]`."""
     windows = np.lib.stride_tricks.sliding_window_view(images, (_PATCH, _PATCH), (1, 2))
     count, places = len(images), windows.shape[1]
     image = np.repeat(np.arange(count), number)
@@ -135,7 +135,7 @@ def _patches(images, number, rng):
 
 
 def _normalized(patches):
-    """Patches as vectors, every channel with mean 0 and deviation 1."""
+    """Returns patches as vectors, normalised to mean 0 and deviation 1 per channel."""
     mean = patches.mean(axis=(0, 1, 2), dtype=np.float64)
     deviation = patches.std(axis=(0, 1, 2), dtype=np.float64)
     patches = (patches - mean) / np.where(deviation > 0.0, deviation, 1.0)
@@ -143,7 +143,7 @@ def _normalized(patches):
 
 
 def _distance(first, second, num_directions, rng):
-    """Wasserstein distance on a line, mean over directions."""
+    """Returns the one-dimensional Wasserstein distance, averaged over directions."""
     first, second = np.ascontiguousarray(first.T), np.ascontiguousarray(second.T)
     total = 0.0
     for start in range(0, num_directions, _DIRECTIONS_AT_ONCE):

@@ -1,7 +1,7 @@
-"""How an image is shared among the slots, without any ground truth.
+"""Statistics of the use of slots, which do not require ground truth.
 
-These three numbers show a run that goes wrong long before a score does: when all
-pixels go to one slot, `used_slots` falls to 1 and `largest_slot` rises to 1.
+They reveal a failing run long before the scores do: if all pixels are assigned to one
+slot, `used_slots` falls to 1 and `largest_slot` rises to 1.
 """
 
 import math
@@ -11,20 +11,20 @@ import tensorflow as tf
 from genesis_keras.metrics.segmentation import labels_from_masks
 
 MIN_SHARE = 0.01
-"""Share of the pixels from which a slot counts as used."""
+"""Minimum fraction of the pixels of a slot that counts as used."""
 
 
 def slot_shares(masks):
-    """Share of the pixels of every slot, by the largest mask at each pixel.
+    """Fraction of the pixels assigned to every slot, by the largest mask.
 
     Args:
-        masks: masks or log masks `[B, K, H, W, 1]`.
+        masks: Masks or log masks `[B, K, H, W, 1]`.
 
     Returns:
         float32 tensor `[B, K]`, which sums to 1 over the slots.
 
     Raises:
-        ValueError: see `labels_from_masks`.
+        ValueError: See `labels_from_masks`.
     """
     masks = tf.convert_to_tensor(masks)
     members = tf.one_hot(labels_from_masks(masks), masks.shape[1])  # [B, H, W, K]
@@ -32,16 +32,16 @@ def slot_shares(masks):
 
 
 def largest_slot(masks):
-    """Share of the pixels in the largest slot of every image: 1 is a collapse.
+    """Fraction of the pixels in the largest slot of every image; 1 is a collapse.
 
     Args:
-        masks: masks or log masks `[B, K, H, W, 1]`.
+        masks: Masks or log masks `[B, K, H, W, 1]`.
 
     Returns:
         float32 tensor `[B]` in `[1 / K, 1]`.
 
     Raises:
-        ValueError: see `labels_from_masks`.
+        ValueError: See `labels_from_masks`.
     """
     return tf.reduce_max(slot_shares(masks), axis=1)
 
@@ -50,28 +50,28 @@ def used_slots(masks):
     """Number of slots that have at least 1% of the pixels of an image.
 
     Args:
-        masks: masks or log masks `[B, K, H, W, 1]`.
+        masks: Masks or log masks `[B, K, H, W, 1]`.
 
     Returns:
-        float32 tensor `[B]` of whole numbers.
+        float32 tensor `[B]` of integer values.
 
     Raises:
-        ValueError: see `labels_from_masks`.
+        ValueError: See `labels_from_masks`.
     """
     used = slot_shares(masks) >= MIN_SHARE
     return tf.reduce_sum(tf.cast(used, tf.float32), axis=1)
 
 
 def mask_entropy(log_masks):
-    """Entropy of the masks at a pixel, mean over the pixels of every image.
+    """Normalised entropy of the masks, averaged over the pixels of every image.
 
         H = -1 / (H W log K) sum_pixels sum_k m_k log m_k
 
-    0 is a hard assignment, 1 one where every slot has the same share everywhere.
+    It is 0 for a hard assignment, and 1 if all masks are equal everywhere.
 
     Args:
-        log_masks: log masks `[B, K, H, W, 1]`, normalised over K; about -1e10 for
-            slots that are not used.
+        log_masks: Log masks `[B, K, H, W, 1]`, normalised over K; about -1e10 for
+            unused slots.
 
     Returns:
         float32 tensor `[B]` in `[0, 1]`; 0 for K = 1.

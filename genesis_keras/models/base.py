@@ -1,4 +1,4 @@
-"""What all models share: the compiled training step, metrics, sampling."""
+"""The base class of all models: training step, metrics, sampling."""
 
 import math
 import types
@@ -15,37 +15,40 @@ from genesis_keras.objectives.elbo import weighted_loss
 from genesis_keras.objectives.geco import GecoState
 from genesis_keras.presets.preset_model import PresetModel
 
-_TRAINING, _EVALUATION = 0, 1  # kinds of draws
+_TRAINING, _EVALUATION = 0, 1  # separate streams of random numbers
 
 
 class SceneModel(PresetModel, KerasMethods):
-    """Base of the models: images in, the contract of `outputs.py` out.
+    """Base class of the models: maps images to the dict specified in `outputs.py`.
 
-    Subclasses implement `call(images, training, num_slots, **draws)`, `fixed_draws`
-    for its random arguments, and `sample` where they are generative. `fit`,
-    `evaluate` and `predict` take batches of images or dicts with the key "image".
-    XLA is off on the CPU, where it makes the step slower, and under several replicas,
-    and on for one GPU; `compile(jit_compile=True)` overrides.
+    Subclasses implement `call(images, training, num_slots, **draws)`, where `draws` are
+    the random numbers that the model uses; `fixed_draws`, which generates these; and,
+    if they are generative, `sample`. `fit`, `evaluate` and `predict` take batches of
+    images, or dicts with the key "image". By default XLA is used on a single GPU. It is
+    not used on the CPU, where it makes the training step slower, nor with several
+    replicas. `compile(jit_compile=...)` overrides this.
 
-    Under a `tf.distribute` strategy all that is reported and all that GECO sees are
-    means over the global batch, and draws follow the image.
+    Under a `tf.distribute` strategy all reported values, and the error that GECO uses,
+    are means over the global batch. Random numbers belong to the image, not to the
+    replica, so results do not depend on the number of replicas.
 
     Attributes:
-        has_likelihood: Whether there is a p(x | z), hence an ELBO, a KL and a use
-            for GECO. Without, errors are squared errors.
-        has_flexible_slots: Whether `call` takes `flexible_slots` and
+        has_likelihood: Whether the model has a likelihood p(x | z), and hence an ELBO,
+            a KL term and a use for GECO. Otherwise `error` is a squared error.
+        has_flexible_slots: Whether `call` accepts `flexible_slots` and
             `min_mask_pixels`.
-        min_slots: The smallest K that the model is defined for.
-        image_sizes: Bounds of `image_size`, as arguments of `arguments.integer`.
+        min_slots: The smallest supported K.
+        image_sizes: Constraints on `image_size`, as keyword arguments of
+            `arguments.integer`.
 
     Args:
-        image_size: Side H = W of the images, in pixels.
-        num_slots: K, the number of slots in training.
-        seed: Seed of all draws of the model; None for a random one.
-        **kwargs: Arguments of `keras.Model`.
+        image_size: Side H = W of the square images, in pixels.
+        num_slots: Number of slots K in training.
+        seed: Random seed of the model; chosen at random if None.
+        **kwargs: Keyword arguments of `keras.Model`.
 
     Raises:
-        ValueError: `image_size`, `num_slots` or `seed` is not allowed.
+        ValueError: If `image_size`, `num_slots` or `seed` is not allowed.
     """
 
     has_likelihood = True
@@ -56,7 +59,7 @@ class SceneModel(PresetModel, KerasMethods):
     def __init__(self, image_size, num_slots, seed=None, **kwargs):
         if (problem := surroundings.problem()) is not None:
             raise ValueError(problem)
-        # Children cast what they compute in low precision; images stay as given.
+        # Inputs are not autocast: sublayers cast to low precision, images stay float32.
         super().__init__(autocast=False, **kwargs)
         self.image_size = integer("image_size", image_size, **self.image_sizes)
         self.num_slots = integer("num_slots", num_slots, least=self.min_slots)
@@ -69,25 +72,25 @@ class SceneModel(PresetModel, KerasMethods):
         }
 
     def _resolve_auto_jit_compile(self):
-        # What `jit_compile="auto"` means; Keras would turn XLA on everywhere. It
-        # cannot compile the reductions between replicas.
+        # Resolves `jit_compile="auto"`. Keras would always turn XLA on, but XLA cannot
+        # compile the reductions between replicas.
         if self.distribute_strategy.num_replicas_in_sync > 1:
             return False
         return bool(tf.config.list_physical_devices("GPU"))
 
     def _check_compilation(self):
-        """Raises where XLA is asked for and cannot compile the step."""
+        """Raises `ValueError` if XLA is requested but cannot compile the step."""
         count = self.distribute_strategy.num_replicas_in_sync
         if self.jit_compile and count > 1:
             raise ValueError(
-                "jit_compile must be 'auto' or off under several replicas, whose "
+                "jit_compile must be 'auto' or False with several replicas, whose "
                 f"reductions XLA cannot compile; got {self.jit_compile!r} and {count} "
                 "replicas"
             )
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        # Models are built when made. Under a strategy Keras 3 builds the optimiser
-        # here, but looks at a batch first and fails under several workers.
+        # Models are already built. With a strategy Keras 3 builds the optimiser here,
+        # but it reads a batch first, which fails with several workers.
         self._check_compilation()
         if self._distribute_strategy is None or self.optimizer is None:
             return
@@ -97,30 +100,30 @@ class SceneModel(PresetModel, KerasMethods):
 
     @property
     def metrics(self):
-        """Means since the last reset: loss, error and so on, as in `train_step`."""
+        """Running means since the last reset: loss, error etc., see `train_step`."""
         return list(self.trackers.values())
 
     def train_step(self, data):
-        """One step: forward, backward, optimiser, then the GECO update.
+        """Runs a training step: forward, backward, optimiser, then the GECO update.
 
         Args:
             data: A batch of images, or a dict with "image" `[B, H, W, 3]`.
 
         Returns:
-            Dict of the metrics so far. `error` is in nats per pixel and channel,
-            `loss`, `kl` and `elbo` in nats per image; without a likelihood `error`
-            is the mean squared error, and there is no `kl`, `elbo` and `beta`.
+            Dict of the running means of the metrics. `error` is in nats per pixel and
+            channel; `loss`, `kl` and `elbo` are in nats per image. Without a likelihood
+            `error` is the mean squared error, and there are no `kl`, `elbo` and `beta`.
         """
         images = self.checked_images_of(data)
         shard = replicas.shard_of(images)
         step = tf.identity(self.optimizer.iterations)
         draws = self.draws_of(shard, _TRAINING, step)
-        beta = tf.identity(self.geco.beta)  # from before this step's update
+        beta = tf.identity(self.geco.beta)  # its value before this step's update
         with tf.GradientTape() as tape:
             images = replicas.at_least_one(images)
             outputs = self(images, training=True, **draws)
             loss = self.training_loss(outputs, beta, images)
-            # The optimiser adds the gradients of the replicas up.
+            # The optimiser sums the gradients over the replicas.
             scaled_loss = self.optimizer.scale_loss(loss * shard.share)
         gradients = tape.gradient(scaled_loss, self.trainable_weights)
         applied = self._apply(gradients, loss, step)
@@ -132,26 +135,26 @@ class SceneModel(PresetModel, KerasMethods):
         return logs
 
     def draws_of(self, shard, kind, index):
-        """Returns the draws of the images of a replica, as arguments of `call`.
+        """Returns the random numbers for a replica's images, as arguments of `call`.
 
-        They follow the image, not the replica: those of the global batch are the
-        same on any number of replicas.
+        They depend on an image's position in the global batch, not on the replica, and
+        are therefore the same for any number of replicas.
 
         Args:
             shard: The replica's `replicas.Shard`.
-            kind: An integer; each kind has draws of its own.
+            kind: An integer that selects a separate stream of random numbers.
             index: Index of the global batch, an integer scalar tensor.
         """
         seed = self.random.seed_at(kind, index)
         return replicas.take(self.fixed_draws(shard.global_size, seed=seed), shard)
 
     def _apply(self, gradients, loss, step):
-        """Updates the weights; returns whether it was done, a boolean scalar."""
+        """Updates the weights; returns whether it did, as a boolean scalar."""
         if not _may_skip(self.optimizer):
             self.optimizer.apply(gradients, self.trainable_weights)
             return tf.constant(True)
-        # This optimiser leaves out what is not finite, and asks one replica alone:
-        # what is wrong in one must be so in all.
+        # This optimiser skips updates that are not finite, but decides so on each
+        # replica alone. A bad gradient on one replica must therefore skip all of them.
         finite = self.optimizer.check_finite([*gradients, loss])
         finite = replicas.true_everywhere(finite)
         gradients = [
@@ -159,25 +162,25 @@ class SceneModel(PresetModel, KerasMethods):
             for gradient in gradients
         ]
         self.optimizer.apply(gradients, self.trainable_weights)
-        # A step is a batch of the data, also one that was left out.
+        # A skipped batch counts as a step as well.
         self.optimizer.iterations.assign(step + 1)
         return finite
 
     def training_loss(self, outputs, beta, images):
-        """Returns what a training step minimises, a scalar.
+        """Returns the loss that a training step minimises, a scalar.
 
         Args:
-            outputs: The output contract.
+            outputs: The model's outputs, see `genesis_keras.models.outputs`.
             beta: Weight of the KL terms, scalar.
-            images: `[B, H, W, 3]`, the images of the outputs.
+            images: The input images `[B, H, W, 3]`.
         """
         return weighted_loss(outputs, beta)
 
     def test_step(self, data):
-        """The metrics of `train_step` on a batch, without an update."""
+        """Computes the metrics of `train_step` on a batch, without an update."""
         images = self.checked_images_of(data)
         shard = replicas.shard_of(images)
-        # As many images as were seen since the metrics were reset.
+        # The number of images seen since the metrics were reset.
         index = tf.cast(self.trackers["loss"].count, "int32")
         draws = self.draws_of(shard, _EVALUATION, index)
         images = replicas.at_least_one(images)
@@ -188,19 +191,19 @@ class SceneModel(PresetModel, KerasMethods):
 
     @property
     def is_generative(self):
-        """Whether `sample` can draw scenes."""
+        """Whether the model supports `sample`."""
         return type(self).sample is not SceneModel.sample
 
     def sample(self, num_images, num_slots=None, noise=None):
-        """Draws scenes from the model's prior; generative models only."""
+        """Samples scenes from the model's prior; generative models only."""
         raise ValueError(f"{type(self).__name__} is not generative: it cannot sample")
 
     def fixed_draws(self, num_images, num_slots=None, seed=0):
-        """Returns the random arguments of a call, the same for the same seed."""
+        """Returns the random arguments of `call`, determined by the seed."""
         return {}
 
     def _means(self, outputs, loss, beta, shard):
-        """Means over the images of the global batch, by name."""
+        """Returns means over the images of the global batch, by name."""
         means = {
             "loss": loss,
             "reconstruction_error": tf.reduce_mean(outputs["reconstruction_error"]),
@@ -226,20 +229,20 @@ class SceneModel(PresetModel, KerasMethods):
         }
 
     def check_slots(self, num_slots=None, flexible_slots=False):
-        """Returns K of a call, by default that of training.
+        """Validates and returns K of a call; defaults to K in training.
 
         Args:
-            num_slots: K, or None. A scalar tensor (in exported graphs) is not
-                looked at.
-            flexible_slots: Whether each image may use fewer.
+            num_slots: K, or None. Scalar tensors (in exported graphs) are not checked.
+            flexible_slots: Whether each image may use fewer slots.
 
         Raises:
-            ValueError: K is below `min_slots`, or the model has no flexible slots.
+            ValueError: If K is below `min_slots`, or the model does not support
+                flexible slots.
         """
         if boolean("flexible_slots", flexible_slots) and not self.has_flexible_slots:
             raise ValueError(
-                f"{type(self).__name__} fixes the number of slots for all images: "
-                f"flexible_slots must be False; got {flexible_slots!r}"
+                f"{type(self).__name__} uses the same number of slots for all "
+                f"images: flexible_slots must be False; got {flexible_slots!r}"
             )
         num_slots = self.num_slots if num_slots is None else num_slots
         if tf.is_tensor(num_slots):
@@ -247,13 +250,14 @@ class SceneModel(PresetModel, KerasMethods):
         return integer("num_slots", num_slots, least=self.min_slots)
 
     def check_latents(self, latents):
-        """Returns float32 latents, or raises where they cannot be decoded.
+        """Returns latents as float32, or raises an error if they cannot be decoded.
 
         Args:
             latents: `[B, K, D]`.
 
         Raises:
-            ValueError: They have another shape or, outside of graphs, are not finite.
+            ValueError: If they have another shape or (outside of graphs) are not
+                finite.
         """
         latents = batches.finite("latents", latents)
         if latents.shape.rank != 3 or latents.shape[-1] != self.latent_dim:
@@ -262,13 +266,13 @@ class SceneModel(PresetModel, KerasMethods):
         return latents
 
     def check_images(self, images):
-        """Returns float32 images, or raises where shape or type is wrong.
+        """Returns images as float32; raises an error on a wrong shape or type.
 
         Args:
             images: `[B, H, W, 3]` floats in [0, 1].
 
         Raises:
-            ValueError: Not floats in [0, 1], or not of the model's size.
+            ValueError: If they are not floats in [0, 1], or not of the model's size.
         """
         images = tf.convert_to_tensor(images)
         if not images.dtype.is_floating:
@@ -296,16 +300,16 @@ class SceneModel(PresetModel, KerasMethods):
 
 
 def _may_skip(optimizer):
-    """Whether an optimiser leaves out updates whose gradients are not finite."""
+    """Whether an optimiser skips updates whose gradients are not finite."""
     return isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
 
 
 def _skips_batches(optimizer):
-    """Whether also the metrics leave out batches whose loss is not finite."""
+    """Whether the metrics, too, skip batches whose loss is not finite."""
     return getattr(optimizer, "skips_batches", False)
 
 
 def _as_log(value):
-    """Returns a scalar as `fit` can average it over replicas."""
-    # Under several workers Keras 3 averages over axis 0, which scalars lack.
+    """Reshapes a scalar such that `fit` can average it over replicas."""
+    # With several workers Keras 3 averages over axis 0, which scalars lack.
     return value[None] if replicas.is_multi_worker() else value

@@ -1,4 +1,4 @@
-"""What `fit`, `evaluate` and `predict` hand over, and what must hold for it."""
+"""Unpacking and validation of the batches of `fit`, `evaluate` and `predict`."""
 
 import contextlib
 import re
@@ -9,21 +9,21 @@ import tensorflow as tf
 
 from genesis_keras.arguments import quoted
 
-_TOLERANCE = 1e-3  # resizing may leave [0, 1] by a rounding error
-_NUM_CHECKED = 1024  # images of an array that are looked at before the first step
+_TOLERANCE = 1e-3  # resizing may exceed [0, 1] by a rounding error
+_NUM_CHECKED = 1024  # images of an array that are checked before the first step
 _MESSAGE = "images must be floats in [0, 1]; got values from {} to {}"
 _FOUND = re.compile(re.escape(_MESSAGE).replace(r"\{\}", r"(\S+?)") + r"(?=[\s\]]|$)")
-_ADVICE = " (divide by 255 what goes from 0 to 255)"
+_ADVICE = " (divide images with values from 0 to 255 by 255)"
 
 
 def images_of(data):
-    """Returns the images of a batch as `fit` hands it over.
+    """Returns the images of a batch of `fit`.
 
     Args:
-        data: Images, a dict with "image", or a tuple of one of these alone.
+        data: Images, a dict with "image", or a tuple with only one of these.
 
     Raises:
-        ValueError: There are targets or weights, which no model uses.
+        ValueError: If there are targets or weights, which no model uses.
     """
     data, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
     refuse_unused(y=y, sample_weight=sample_weight)
@@ -31,27 +31,27 @@ def images_of(data):
 
 
 def refuse_unused(**arguments):
-    """Raises ValueError where an argument of Keras is given that no model uses.
+    """Raises `ValueError` if a Keras argument is given that the models do not use.
 
     Args:
-        **arguments: The arguments; None and what is empty are not given.
+        **arguments: The arguments. None and empty values are allowed.
     """
     for name, value in arguments.items():
         if value is None or (isinstance(value, dict | list | tuple) and not value):
             continue
         kind = type(value).__name__ if hasattr(value, "shape") else quoted(value)
         raise ValueError(
-            f"{name} is not used: the models learn from images alone and bring their "
-            f"own loss and metrics; got {kind}"
+            f"{name} is not used: the models learn from images alone and have "
+            f"their own loss and metrics; got {kind}"
         )
 
 
 def check_arrays(x):
-    """Raises ValueError where arrays given to `fit` do not hold images in [0, 1].
+    """Raises `ValueError` if arrays given to `fit` do not hold images in [0, 1].
 
     Args:
-        x: What `fit` was given; only arrays, and dicts with the array "image", are
-            looked at, and of these the first images.
+        x: The argument of `fit`. Only arrays, and dicts with the array "image", are
+            checked, and only their first images.
     """
     images = x.get("image") if isinstance(x, dict) else x
     if isinstance(images, np.ndarray) or tf.is_tensor(images):
@@ -59,16 +59,16 @@ def check_arrays(x):
 
 
 def in_range(images):
-    """Returns images, once none of their values lies outside [0, 1].
+    """Returns images unchanged, after checking that their values are in [0, 1].
 
-    NaN passes: what becomes of it is up to the run. XLA leaves the check out.
+    NaN is not an error here: it is detected in training. XLA removes the check.
 
     Args:
-        images: A tensor; of integers it passes, as the models refuse them.
+        images: A tensor. Integers are not checked, since the models reject them.
 
     Raises:
-        ValueError: A value lies outside.
-        tf.errors.InvalidArgumentError: The same, in a graph.
+        ValueError: If a value lies outside.
+        tf.errors.InvalidArgumentError: The same, when executed in a graph.
     """
     if not images.dtype.is_floating or images.shape.num_elements() == 0:
         return images
@@ -84,14 +84,14 @@ def in_range(images):
 
 
 def finite(name, values):
-    """Returns values as a float32 tensor.
+    """Returns values as a float32 tensor, after checking that they are finite.
 
     Args:
-        name: Name of the argument.
-        values: Its value.
+        name: Name of the argument, for the message.
+        values: The value of the argument.
 
     Raises:
-        ValueError: They are no numbers or, outside of graphs, not all finite.
+        ValueError: If they are not numbers or (outside of graphs) not all finite.
     """
     try:
         values = tf.cast(values, "float32")
@@ -110,7 +110,7 @@ def checked_dataset(dataset):
     """Returns a `tf.data.Dataset` that checks its images by `in_range`.
 
     Args:
-        dataset: Batches as `images_of` takes them.
+        dataset: Batches as accepted by `images_of`.
     """
 
     def check(*elements):
@@ -126,7 +126,7 @@ def checked_dataset(dataset):
 
 @contextlib.contextmanager
 def short_errors():
-    """Turns what `in_range` raises in a graph into a `ValueError` of one line."""
+    """Turns the graph errors of `in_range` into a one-line `ValueError`."""
     try:
         yield
     except tf.errors.InvalidArgumentError as error:

@@ -1,4 +1,4 @@
-"""The models side by side: `python -m genesis_keras.models.card` prints a table."""
+"""A table that compares the models: `python -m genesis_keras.models.card`."""
 
 import argparse
 
@@ -19,10 +19,11 @@ _COLUMNS = (
 
 
 def card(image_size=64, num_slots=7):
-    """Returns a Markdown table: size, cost and abilities of each model.
+    """Returns a Markdown table of the size, cost and features of each model.
 
-    Parameters are the trainable ones. A GFLOP is 10^9 multiplications and additions
-    of convolutions and matrix products in a forward pass (`operations_per_image`).
+    Only trainable parameters are counted. One GFLOP is 10^9 multiplications and
+    additions in the convolutions and matrix products of a forward pass
+    (`operations_per_image`).
 
     Args:
         image_size: Side of the images.
@@ -49,7 +50,7 @@ def main(arguments=None):
     """Prints the table."""
     parser = argparse.ArgumentParser(
         prog="python -m genesis_keras.models.card",
-        description="The models side by side.",
+        description="Prints a table that compares the models.",
     )
     parser.add_argument("--image_size", type=int, default=64)
     parser.add_argument("--num_slots", type=int, default=7)

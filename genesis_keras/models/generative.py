@@ -1,4 +1,4 @@
-"""What the generative models share: draws, sampling, checks of their arguments."""
+"""The base class of the generative models: sampling, initialisation, settings."""
 
 import tensorflow as tf
 
@@ -13,24 +13,24 @@ INITIALIZATIONS = ("release", "glorot")
 
 
 class GenerativeModel(SceneModel):
-    """Base of the models with a prior and a decoder, thus with scenes to sample.
+    """Base class of the models that can sample scenes: they have a prior and a decoder.
 
-    Subclasses have `latent_dim` (D), `draw_latents` and `decode`, and call
+    Subclasses implement `latent_dim` (D), `draw_latents` and `decode`, and call
     `initialize` when they are built.
 
     Args:
         image_size: Side H = W of the images, in pixels.
-        num_slots: K in training; each call may take another.
-        pixel_scale: sigma_x of the likelihood.
-        posterior_scale_bias: Added to the initial bias of the raw scales of the
-            posterior (`shift_initial_scale`).
-        initialization: "release", kernels and biases uniform in +-1/sqrt(fan_in), or
-            "glorot", with which small models learn sooner (`initialize_glorot`).
-        seed: Seed of all draws.
-        **kwargs: Arguments of `keras.Model`.
+        num_slots: Number of slots K in training; a call may use another K.
+        pixel_scale: Standard deviation sigma_x of the likelihood.
+        posterior_scale_bias: Offset that is added to the initial bias of the
+            posterior's raw scales (`shift_initial_scale`).
+        initialization: "release" for kernels and biases uniform in +-1/sqrt(fan_in), or
+            "glorot", with which small models learn faster (`initialize_glorot`).
+        seed: Random seed.
+        **kwargs: Keyword arguments of `keras.Model`.
 
     Raises:
-        ValueError: An argument is out of range or of the wrong type.
+        ValueError: If an argument is out of range or of the wrong type.
     """
 
     def __init__(
@@ -49,10 +49,10 @@ class GenerativeModel(SceneModel):
         self.initialization = choice("initialization", initialization, INITIALIZATIONS)
 
     def initialize(self, posteriors):
-        """Brings the weights of a model just built to the start that was asked for.
+        """Applies the requested initialisation to a model that was just built.
 
         Args:
-            posteriors: Its layers that give raw statistics of a posterior.
+            posteriors: The layers that return raw statistics of a posterior.
         """
         if self.initialization == "glorot":
             initialize_glorot(self, keep=[layer.bias for layer in posteriors])
@@ -60,15 +60,15 @@ class GenerativeModel(SceneModel):
             shift_initial_scale(layer, self.posterior_scale_bias)
 
     def fixed_draws(self, num_images, num_slots=None, seed=0):
-        """Returns the random arguments of a call, the same for the same seed.
+        """Returns the random arguments of `call`, determined by the seed.
 
         Args:
             num_images: B.
-            num_slots: K, by default that of training.
-            seed: An integer, or two.
+            num_slots: K; defaults to K in training.
+            seed: An integer or a pair of integers.
 
         Returns:
-            Dict of `noise [B, K, D]`. That of the first images does not depend on B.
+            Dict of `noise [B, K, D]`. The noise of an image does not depend on B.
         """
         num_slots = self.check_slots(num_slots)
         shape = [num_images, num_slots, self.latent_dim]
@@ -76,18 +76,18 @@ class GenerativeModel(SceneModel):
         return {"noise": noise}
 
     def sample(self, num_images, num_slots=None, noise=None):
-        """Draws scenes: latents from the prior, then the decoder.
+        """Samples scenes: latents from the prior, then the decoder.
 
         Args:
             num_images: B, at least 1.
-            num_slots: K, at least `min_slots`; by default that of training.
-            noise: Standard normal draws `[B, K, D]`; made if None.
+            num_slots: K, at least `min_slots`; defaults to K in training.
+            noise: Standard normal noise `[B, K, D]`; sampled if None.
 
         Returns:
-            The dict of `decode`, and `latents [B, K, D]`.
+            The dict of `decode`, with the additional key `latents [B, K, D]`.
 
         Raises:
-            ValueError: `num_images`, `num_slots` or the shape of `noise` is wrong.
+            ValueError: If `num_images`, `num_slots` or the shape of `noise` is wrong.
         """
         num_images = integer("num_images", num_images, least=1)
         num_slots = self.check_slots(num_slots)
@@ -96,7 +96,7 @@ class GenerativeModel(SceneModel):
         return {**self.decode(latents), "latents": latents}
 
     def draw_noise(self, noise, num_images, num_slots):
-        """Returns standard normal draws `[B, K, D]`: `noise`, or new ones if None.
+        """Returns standard normal noise `[B, K, D]`: `noise`, or new noise if None.
 
         Args:
             noise: `[B, K, D]`, or None.
@@ -104,7 +104,7 @@ class GenerativeModel(SceneModel):
             num_slots: K.
 
         Raises:
-            ValueError: `noise` is not finite, or has another shape.
+            ValueError: If `noise` is not finite, or has another shape.
         """
         if noise is None:
             return self.random.normal([num_images, num_slots, self.latent_dim])

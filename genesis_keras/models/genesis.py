@@ -24,40 +24,42 @@ HIDDEN_UNITS = 256
 
 @keras.saving.register_keras_serializable("genesis_keras")
 class Genesis(GenerativeModel):
-    """Splits images into masks slot by slot, then encodes what is under each.
+    """Infers attention masks slot by slot, then encodes the image under each mask.
 
-    image -> one vector -> mask latents z_m, one after the other -> attention masks
-    -> component latents z_c -> components. The attention masks mix the components,
-    so `log_object_masks` are the `log_masks`. A slot's latent is z_m, then z_c, and
-    its KL that of both.
+    image -> one vector -> mask latents z_m, one after the other -> attention masks ->
+    component latents z_c -> components. The components are mixed by the attention
+    masks, so `log_object_masks` equals `log_masks`. The latent of a slot is the
+    concatenation of z_m and z_c, and its KL the sum of both KLs.
 
     Args:
-        image_size: Side of the images: 32, 64, 128 (a power of two, 16 to 128).
-        num_slots: K in training, at least 2; each call may take another.
+        image_size: Side of the images in pixels: 32, 64, 128 (a power of two, 16 to
+            128).
+        num_slots: Number of slots K in training, at least 2; a call may use another K.
         mask_latent_dim: Size of z_m.
         component_latent_dim: Size of z_c.
-        autoregressive_prior: Whether the prior of z_m sees earlier slots; False
-            gives N(0, 1) for each.
+        autoregressive_prior: Whether the prior of z_m is conditioned on earlier slots;
+            if False it is N(0, 1) for every slot.
         pixel_scale: sigma_x of the likelihood.
         posterior_scale_bias: See `GenerativeModel`.
         initialization: See `GenerativeModel`.
-        seed: Seed of all draws.
-        **kwargs: Arguments of `keras.Model`.
+        seed: Random seed.
+        **kwargs: Keyword arguments of `keras.Model`.
 
     Call arguments:
         images: `[B, H, W, 3]` floats in [0, 1].
-        training: Whether BatchNorms use, and keep, the statistics of the batch.
-        num_slots: K of this call, by default that of the constructor.
+        training: Whether batch normalisation uses the statistics of the batch and
+            updates its moving averages.
+        num_slots: Number of slots K of this call; defaults to that of the constructor.
         flexible_slots: Must be False.
-        min_mask_pixels: Not used.
-        noise: Standard normal draws of the latents `[B, K, D]`; made if None.
+        min_mask_pixels: Unused.
+        noise: Standard normal noise of the latents `[B, K, D]`; sampled if None.
 
     Returns:
         The dict of `genesis_keras.models.outputs`, with
         D = `mask_latent_dim + component_latent_dim`.
 
     Raises:
-        ValueError: An argument or the shape or type of the images is wrong.
+        ValueError: If an argument or the shape or type of the images is wrong.
 
     Example:
         >>> model = Genesis(image_size=32, num_slots=4)
@@ -112,7 +114,7 @@ class Genesis(GenerativeModel):
     def _make_layers(self):
         policy = self.dtype_policy
         self.mask_encoder = MaskEncoder(HIDDEN_UNITS, dtype=policy, name="mask_encoder")
-        # What works on vectors alone costs nothing in float32.
+        # Layers that work on vectors are cheap, so they stay in float32.
         self.mask_posterior = MaskPosterior(
             self.mask_latent_dim, dtype="float32", name="mask_posterior"
         )
@@ -202,23 +204,23 @@ class Genesis(GenerativeModel):
         """Decodes latents into a scene; edit them to edit the scene.
 
         Args:
-            latents: z_m, then z_c, of each slot `[B, K, D]`.
+            latents: The concatenated z_m and z_c of each slot `[B, K, D]`.
 
         Returns:
             Dict of `components [B, K, H, W, 3]`, `log_object_masks [B, K, H, W, 1]`
             and `reconstruction [B, H, W, 3]`.
 
         Raises:
-            ValueError: The latents are not finite, or of another shape.
+            ValueError: If the latents are not finite, or of another shape.
         """
         z_m, z_c = self._split(self.check_latents(latents))
         return self._mix(self.mask_decoder(z_m), z_c)
 
     def draw_latents(self, noise):
-        """Draws z_m of one slot after the other, then z_c given z_m.
+        """Samples z_m slot by slot, then z_c given z_m.
 
         Args:
-            noise: Standard normal draws `[B, K, D]`.
+            noise: Standard normal noise `[B, K, D]`.
 
         Returns:
             Latents `[B, K, D]`.
@@ -258,7 +260,7 @@ class Genesis(GenerativeModel):
 
 
 def _join(mask_statistics, component_statistics):
-    """Joins means and scales of z_m and z_c, `[B, K, D]` each."""
+    """Concatenates means and scales of z_m and z_c, `[B, K, D]` each."""
     return [
         tf.concat(pair, axis=-1)
         for pair in zip(mask_statistics, component_statistics, strict=True)

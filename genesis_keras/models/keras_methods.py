@@ -1,4 +1,4 @@
-"""The methods that Keras users know, for models that learn from images alone."""
+"""`compile`, `fit`, `evaluate` and `predict`, for models that learn from images."""
 
 import types
 import warnings
@@ -10,14 +10,14 @@ from genesis_keras.arguments import integer, quoted
 from genesis_keras.models import batches
 from genesis_keras.models.saving_methods import SavingMethods
 
-_INT32 = {"least": -(2**31), "most": 2**31 - 1}  # what SavedModels take as a seed
+_INT32 = {"least": -(2**31), "most": 2**31 - 1}  # range of the seeds of a SavedModel
 
 
 class KerasMethods(SavingMethods):
     """`compile`, `fit`, `evaluate` and `predict` of all models.
 
-    What a model has no use for (targets, losses, sample weights) is an error rather
-    than ignored.
+    Arguments that the models cannot use (targets, losses, sample weights) raise an
+    error rather than being ignored.
     """
 
     def __init__(self, **kwargs):
@@ -34,7 +34,7 @@ class KerasMethods(SavingMethods):
         weighted_metrics=None,
         **kwargs,
     ):
-        """Sets the optimiser; loss and metrics are the model's own.
+        """Configures the model for training; loss and metrics are built in.
 
         Args:
             optimizer: As in Keras.
@@ -46,7 +46,7 @@ class KerasMethods(SavingMethods):
                 `auto_scale_loss`, as in Keras.
 
         Raises:
-            ValueError: One of those that must be None is not.
+            ValueError: If an argument that must be None is not.
         """
         batches.refuse_unused(
             loss=loss,
@@ -57,7 +57,7 @@ class KerasMethods(SavingMethods):
         super().compile(optimizer, **kwargs)
 
     def compile_from_config(self, config):
-        """Compiles a loaded model as the saved one was."""
+        """Compiles a loaded model with the settings of the saved one."""
         self.compile(**keras.saving.deserialize_keras_object(config))
         if self.built:
             self.optimizer.build(self.trainable_variables)
@@ -79,21 +79,21 @@ class KerasMethods(SavingMethods):
     ):
         """Trains on images.
 
-        The history has `loss`, `error` and, of models with a likelihood, `kl`, `elbo`
-        and `beta`, and each with the prefix `val_` of validation data. With GECO
-        the loss is `error + beta * KL` with a beta that changes, so that values of
-        `val_loss` cannot be compared from epoch to epoch. To stop early, use
-        `val_elbo` or `val_error`, as in the example.
+        The history holds `loss`, `error` and, for models with a likelihood, `kl`,
+        `elbo` and `beta`; with validation data, also each with the prefix `val_`. With
+        GECO the loss is `error + beta * KL`, where beta changes during training, so
+        values of `val_loss` cannot be compared between epochs. For early stopping,
+        monitor `val_elbo` or `val_error`, as in the example.
 
         Args:
-            x: Floats in [0, 1]: images `[N, H, W, 3]`, a dict with them as "image",
+            x: Images `[N, H, W, 3]` as floats in [0, 1], a dict with these as "image",
                 or a dataset of batches of either.
-            y: Must be None: nothing is learnt from labels.
+            y: Must be None: the models do not use labels.
             batch_size: As in Keras.
             epochs: As in Keras.
             verbose: As in Keras.
-            callbacks: As in Keras; with `genesis_keras.GECO` beta is tuned, without
-                it keeps its value, 1 in a new model.
+            callbacks: As in Keras. `genesis_keras.GECO` tunes beta; without it beta
+                keeps its value, which is 1 in a new model.
             validation_split: As in Keras.
             validation_data: As `x`.
             shuffle: As in Keras.
@@ -106,8 +106,8 @@ class KerasMethods(SavingMethods):
             The `keras.callbacks.History`.
 
         Raises:
-            ValueError: Images are not in [0, 1] or not of the model's size, or an
-                argument is given that is not used.
+            ValueError: If images are not in [0, 1] or not of the model's size, or an
+                unsupported argument is given.
 
         Example:
             >>> stop = keras.callbacks.EarlyStopping("val_elbo", mode="max")
@@ -135,7 +135,7 @@ class KerasMethods(SavingMethods):
     def evaluate(
         self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, **k
     ):
-        """Returns loss and metrics on images; the same on each call.
+        """Returns the loss and metrics for images; each call gives the same values.
 
         Args:
             x: As in `fit`.
@@ -146,7 +146,7 @@ class KerasMethods(SavingMethods):
             **k: `steps`, `callbacks` and `return_dict`, as in Keras.
 
         Returns:
-            A list, or a dict by name with `return_dict=True`.
+            A list, or a dict if `return_dict=True`.
 
         Raises:
             ValueError: As in `fit`.
@@ -167,10 +167,11 @@ class KerasMethods(SavingMethods):
         seed=None,
         draws=None,
     ):
-        """Returns the outputs for images, as arrays.
+        """Returns the model's outputs for images, as NumPy arrays.
 
-        They depend on random draws: those of the slots' seeds and of the latents.
-        Without `seed` and `draws`, each call makes new ones.
+        The outputs depend on random numbers: the scores that select the seeds of the
+        slots, and the noise of the latents. Each call samples new ones unless `seed` or
+        `draws` is given.
 
         Args:
             x: As in `fit`.
@@ -178,12 +179,13 @@ class KerasMethods(SavingMethods):
             verbose: As in Keras.
             steps: As in Keras.
             callbacks: As in Keras.
-            seed: An integer from which the draws are made, the same for every image:
-                what is returned for it depends neither on the other images nor on
-                the batch size, and is what a SavedModel returns for that seed.
-            draws: Dict of the draws themselves, arrays `[N, ...]` by the names that
-                `fixed_draws` uses; for images in arrays. Batches of a dataset may
-                be dicts with these names as further keys.
+            seed: An integer that determines the random numbers, which are then the same
+                for every image. The outputs for an image depend neither on the other
+                images nor on the batch size, and equal those of a SavedModel with that
+                seed.
+            draws: Dict of the random numbers themselves: arrays `[N, ...]` with the
+                keys of `fixed_draws`. Only for images given as arrays; batches of a
+                dataset may instead be dicts with these additional keys.
 
         Returns:
             The dict of `genesis_keras.models.outputs`.
@@ -218,17 +220,17 @@ class KerasMethods(SavingMethods):
         return self(images, training=False, **draws)
 
     def checked_images_of(self, data):
-        """Returns the images of a batch; no graph goes on where one is not in [0, 1].
+        """Returns the images of a batch, checking in the graph that they are in [0, 1].
 
         Args:
-            data: A batch, as `fit` hands it over.
+            data: A batch, as passed by `fit`.
         """
         images = tf.convert_to_tensor(batches.images_of(data))
-        # XLA would leave the check out; then it is made before the step.
+        # XLA would remove the check; then the dataset does it before the step.
         return images if self.jit_compile else batches.in_range(images)
 
     def _checked(self, x):
-        """What was given as images, with a check where the step has none."""
+        """Adds a check of the images to a dataset if the step has none."""
         batches.check_arrays(x)
         one_replica = self.distribute_strategy.num_replicas_in_sync == 1
         if isinstance(x, tf.data.Dataset) and one_replica and self.jit_compile:
@@ -236,11 +238,11 @@ class KerasMethods(SavingMethods):
         return x
 
     def _with_note(self, callbacks):
-        """The callbacks, and one that says so where nothing tunes beta."""
+        """Adds a callback that prints a note if no callback tunes beta."""
         if isinstance(callbacks, keras.callbacks.CallbackList):
             return callbacks
         given = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
-        # Last, so that GECO has been attached before.
+        # It comes last, so that GECO is attached by then.
         note = keras.callbacks.LambdaCallback(on_train_begin=self._note_beta)
         return [*(callback for callback in given if callback is not None), note]
 
@@ -257,7 +259,7 @@ class KerasMethods(SavingMethods):
     def _seed_predictions(self, seed):
         used = seed is not None
         if used != self.predict_seed.used:
-            self.predict_function = None  # its graph has draws of the other kind
+            self.predict_function = None  # traced with the other kind
         self.predict_seed.used = used
         if used:
             seed = integer("seed", seed, **_INT32)
@@ -276,8 +278,8 @@ class KerasMethods(SavingMethods):
             )
         if not hasattr(images, "shape"):
             raise ValueError(
-                f"draws are for images in an array; got x={quoted(x)}; a dataset may "
-                "have them in its batches"
+                f"draws requires images in an array; got x={quoted(x)}; the batches "
+                "of a dataset may contain draws as further keys"
             )
         for name, value in draws.items():
             shape = (images.shape[0], *known[name].shape[1:])

@@ -19,43 +19,46 @@ MASK_PRIORS = ("softmax", "scope")
 
 @keras.saving.register_keras_serializable("genesis_keras")
 class Monet(GenerativeModel):
-    """Splits images into masks by recurrent attention; a VAE explains each slot.
+    """Segments images by recurrent attention; a component VAE models each slot.
 
-    image -> attention masks, one UNet pass each -> component latents -> components
-    and reconstructed masks. Two kinds of masks, two bounds:
+    image -> attention masks, one UNet pass each -> component latents -> components and
+    reconstructed masks. There are two kinds of masks, and two bounds:
 
-    - Training mixes the components by the attention masks (`reconstruction`,
-      `reconstruction_error`) and pays `kl_masks`, the KL from the attention masks to
-      the reconstructed ones (`log_object_masks`), summed over pixels.
-    - Only the reconstructed masks come from latents. `elbo`, the reported bound,
-      mixes by these and leaves the KL of the masks out (footnote 2 of the paper).
+    - In training the components are mixed by the attention masks (`reconstruction`,
+      `reconstruction_error`), and the loss includes `kl_masks`, the KL from the
+      attention masks to the reconstructed masks (`log_object_masks`), summed over
+      pixels.
+    - Only the reconstructed masks are generated from latents. `elbo`, the reported
+      bound, mixes the components by these and excludes the KL of the masks (footnote 2
+      of the paper).
 
     Args:
-        image_size: Side of the images: 32, 64, 128 (a power of two, at least 16).
-        num_slots: K in training; each call may take another.
-        mask_prior: How mask logits become reconstructed masks: "softmax" over the
-            slots, or "scope", stick breaking.
+        image_size: Side of the images in pixels: 32, 64, 128 (a power of two, at least
+            16).
+        num_slots: Number of slots K in training; a call may use another K.
+        mask_prior: How mask logits are turned into reconstructed masks: "softmax" over
+            the slots, or "scope" for stick breaking.
         component_latent_dim: D, the size of a latent.
         attention_filters: Channels of the first block of the attention's UNet.
         pixel_scale: sigma_x of the likelihood.
         posterior_scale_bias: See `GenerativeModel`.
         initialization: See `GenerativeModel`.
-        seed: Seed of all draws.
-        **kwargs: Arguments of `keras.Model`.
+        seed: Random seed.
+        **kwargs: Keyword arguments of `keras.Model`.
 
     Call arguments:
         images: `[B, H, W, 3]` floats in [0, 1].
-        training: Not used.
-        num_slots: K of this call, by default that of the constructor.
+        training: Unused.
+        num_slots: Number of slots K of this call; defaults to that of the constructor.
         flexible_slots: Must be False.
-        min_mask_pixels: Not used.
-        noise: Standard normal draws of the latents `[B, K, D]`; made if None.
+        min_mask_pixels: Unused.
+        noise: Standard normal noise of the latents `[B, K, D]`; sampled if None.
 
     Returns:
         The dict of `genesis_keras.models.outputs`.
 
     Raises:
-        ValueError: An argument or the shape or type of the images is wrong.
+        ValueError: If an argument or the shape or type of the images is wrong.
 
     Example:
         >>> model = Monet(image_size=32, num_slots=4)
@@ -172,7 +175,7 @@ class Monet(GenerativeModel):
             and `reconstruction [B, H, W, 3]`.
 
         Raises:
-            ValueError: The latents are not finite, or of another shape.
+            ValueError: If the latents are not finite, or of another shape.
         """
         latents = self.check_latents(latents)
         components, log_object_masks = self._decode_slots(latents)
@@ -187,7 +190,7 @@ class Monet(GenerativeModel):
         return noise
 
     def _decode_slots(self, latents):
-        """Latents -> components and log masks, `[B, K, H, W, 3 and 1]`."""
+        """Maps latents to components and log masks, `[B, K, H, W, 3 and 1]`."""
         raw, logits = tf.split(self.component_decoder(latents), [3, 1], axis=-1)
         if self.mask_prior == "scope":
             return tf.sigmoid(raw), masks_from_logits(logits)

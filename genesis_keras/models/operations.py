@@ -1,4 +1,4 @@
-"""How much arithmetic a forward pass takes, counted in the traced graph."""
+"""Counts the arithmetic operations of a forward pass in the traced graph."""
 
 import tensorflow as tf
 
@@ -6,17 +6,17 @@ _COUNTED = ("Conv2D", "Conv2DBackpropInput", "MatMul", "BatchMatMulV2")
 
 
 def operations_per_image(model):
-    """Returns the floating-point operations of a forward pass over one image.
+    """Returns the number of floating-point operations per image of a forward pass.
 
-    Multiplications and additions of the convolutions, transposed convolutions (each
-    kernel tap of each input pixel) and matrix products that are executed, whatever
-    layer they belong to. What is done once for a batch does not count.
+    Counts the multiplications and additions of all convolutions, transposed
+    convolutions (each kernel tap of each input pixel) and matrix products that are
+    executed. Operations that are done once per batch are not counted.
 
     Args:
         model: A `SceneModel`; it is called with K of training.
 
     Raises:
-        ValueError: The graph has convolutions or matrix products within functions,
+        ValueError: If the graph has convolutions or matrix products within functions,
             which are not counted, or of unknown shapes.
     """
     return _operations(model, 2) - _operations(model, 1)
@@ -33,7 +33,7 @@ def _operations(model, batch_size):
 
 
 def _cost(operation):
-    """Two for each multiplication and the addition after it."""
+    """Counts two operations for each multiplication and subsequent addition."""
     if operation.type not in _COUNTED:
         return 0
     if operation.type == "Conv2DBackpropInput":  # inputs: shape, kernel, gradient

@@ -1,9 +1,9 @@
-"""The one output contract: what every model returns and all else reads.
+"""The output format: the dict that every model returns.
 
-All values are float32 unless said. B images of H x W pixels, K slots, latents of
-size D. `masks` are the attention masks m, `object_masks` the decoded masks pi;
-both sum to 1 over K, and are the same where a model has only one kind. Slots not
-used (flexible K) have log masks of -1e10.
+All values are float32 unless stated otherwise, for B images of H x W pixels, K slots
+and latents of size D. `masks` are the attention masks m, `object_masks` the decoded
+masks pi; both sum to 1 over K, and are identical for models with only one kind of
+masks. Unused slots (with flexible K) have log masks of -1e10.
 """
 
 OUTPUTS = {
@@ -25,17 +25,17 @@ OUTPUTS = {
     "elbo": "[B], the evidence lower bound that is reported, nats per image; NaN "
     "without a likelihood",
 }
-"""Keys of the contract, with shapes and units."""
+"""Keys of the output dict, with shapes and units."""
 
 
 def check_outputs(outputs):
-    """Returns `outputs` if its keys are exactly those of the contract.
+    """Returns `outputs` after checking that its keys are exactly those of `OUTPUTS`.
 
     Args:
-        outputs: The dict that a model is about to return.
+        outputs: The output dict of a model.
 
     Raises:
-        ValueError: A key is missing or unknown.
+        ValueError: If a key is missing or unknown.
     """
     if outputs.keys() != OUTPUTS.keys():
         raise ValueError(

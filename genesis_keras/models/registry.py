@@ -1,4 +1,4 @@
-"""The models by name, as on the command line."""
+"""Looks models up by the names that the command line uses."""
 
 import inspect
 
@@ -16,16 +16,16 @@ MODELS = {
 
 
 def get_model(name):
-    """Looks a model up.
+    """Returns a model class by name.
 
     Args:
         name: Name of a model.
 
     Returns:
-        Its class.
+        The model class.
 
     Raises:
-        ValueError: There is no such model; the message lists those that there are.
+        ValueError: If there is no such model; the message lists the available ones.
     """
     if name not in MODELS:
         raise ValueError(f"model must be one of {sorted(MODELS)}; got {name!r}")
@@ -33,6 +33,6 @@ def get_model(name):
 
 
 def settings_of(model_class):
-    """Returns the names of the arguments of a model's constructor, in order."""
+    """Returns the names of a model's constructor arguments, in order."""
     names = list(inspect.signature(model_class.__init__).parameters)
     return [name for name in names if name not in ("self", "kwargs")]

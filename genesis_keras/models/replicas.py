@@ -1,4 +1,4 @@
-"""A replica's part of the global batch; a single device has all of it."""
+"""The part of the global batch that a replica processes; all of it on one device."""
 
 from typing import NamedTuple
 
@@ -6,14 +6,14 @@ import tensorflow as tf
 
 
 class Shard(NamedTuple):
-    """Which images of the global batch a replica has.
+    """The images of the global batch that a replica processes.
 
-    Sizes are integers where the shapes are static, else scalar tensors.
+    Sizes are integers if the shapes are static, otherwise scalar tensors.
 
     Attributes:
-        first: Index of its first image in the global batch.
-        size: Number of its images.
-        global_size: Number of all images.
+        first: Index of the replica's first image in the global batch.
+        size: Number of the replica's images.
+        global_size: Number of images in the global batch.
     """
 
     first: tf.Tensor | int
@@ -22,16 +22,16 @@ class Shard(NamedTuple):
 
     @property
     def share(self):
-        """The replica's share of the images, a float32 scalar."""
+        """The replica's fraction of the images, a float32 scalar."""
         return tf.cast(self.size, "float32") / tf.cast(self.global_size, "float32")
 
 
 def shard_of(images):
-    """Returns the `Shard` of the replica that calls it.
+    """Returns the `Shard` of the calling replica.
 
     Args:
-        images: The replica's images `[B, ...]`. Batches of a static size are taken
-            to be of the same size on all replicas.
+        images: The replica's images `[B, ...]`. Batches of a static size are assumed to
+            be of the same size on all replicas.
     """
     context = tf.distribute.get_replica_context()
     static = images.shape[0]
@@ -51,10 +51,10 @@ def shard_of(images):
 
 
 def take(draws, shard):
-    """Returns a replica's part of draws for the global batch.
+    """Returns a replica's part of random numbers for the global batch.
 
     Args:
-        draws: Dict of `[B, ...]`, B of the global batch.
+        draws: Dict of tensors `[B, ...]`, where B is the global batch size.
         shard: The replica's `Shard`.
     """
     if not _is_distributed(tf.distribute.get_replica_context()):
@@ -71,13 +71,13 @@ def take(draws, shard):
 
 
 def at_least_one(rows):
-    """Returns rows `[B, ...]`, and one of zeros where a replica has none.
+    """Returns rows `[B, ...]`, or one row of zeros if a replica has none.
 
     The last batch of an epoch may leave a replica without images, and not all
-    operations work on none. Its share of all means is 0.
+    operations support empty batches. Such a replica has weight 0 in all means.
 
     Args:
-        rows: The replica's images or draws.
+        rows: The replica's images or random numbers.
     """
     distributed = _is_distributed(tf.distribute.get_replica_context())
     if rows.shape[0] is not None or not distributed:
@@ -87,10 +87,10 @@ def at_least_one(rows):
 
 
 def global_means(means, shard):
-    """Returns the means over the global batch, each a float32 scalar.
+    """Returns means over the global batch, each a float32 scalar.
 
     Args:
-        means: Dict of scalars, means over the replica's images.
+        means: Dict of scalars: the means over the replica's images.
         shard: The replica's `Shard`.
     """
     context = tf.distribute.get_replica_context()
@@ -111,7 +111,7 @@ def true_everywhere(condition):
 
 
 def is_multi_worker():
-    """Whether several processes train together."""
+    """Whether training runs in several processes."""
     strategy = tf.distribute.get_strategy()
     return (
         isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)

@@ -1,4 +1,4 @@
-"""How models become files: `save` and `export`."""
+"""The methods `save` and `export` of all models."""
 
 import pathlib
 
@@ -11,33 +11,33 @@ class SavingMethods(keras.Model):
     """`save` and `export` of all models.
 
     Attributes:
-        write_saved_model: Function of a model and a path, for both. The package sets
-            it, as exporting is a later room of the house.
-        write_portable: Function of a model, a path and a format, for `export`; the
-            same holds.
+        write_saved_model: Function of a model and a path that writes a SavedModel. The
+            package sets it, since `export` imports `models` and not vice versa.
+        write_portable: Function of a model, a path and a format that writes an ONNX or
+            LiteRT file; also set by the package.
     """
 
     write_saved_model = None
     write_portable = None
 
     def save(self, filepath, overwrite=True, zipped=None, **kwargs):
-        """Writes a `.keras` file or, to a path without an ending, a SavedModel.
+        """Saves a `.keras` file or, if the path has no suffix, a SavedModel.
 
         Args:
-            filepath: Such as `model.keras`, or `export/1`: a folder that does not
-                exist yet, see `genesis_keras.export.saved_model`.
-            overwrite: As in Keras; of files only.
-            zipped: As in Keras; of files only.
-            **kwargs: Options of the writer.
+            filepath: A file such as `model.keras`, or a folder such as `export/1` that
+                does not exist yet, see `genesis_keras.export.saved_model`.
+            overwrite: As in Keras; only used for files.
+            zipped: As in Keras; only used for files.
+            **kwargs: Further options of `genesis_keras.export.saved_model` or Keras.
 
         Raises:
-            ValueError: The path has another ending, or the folder exists.
-            OSError: It cannot be written.
+            ValueError: If the path has another suffix, or the folder exists.
+            OSError: If it cannot be written.
         """
         ending = pathlib.PurePath(filepath).suffix
         if ending not in ("", ".keras"):
             raise ValueError(
-                "filepath must end in '.keras', or have no ending for a SavedModel; "
+                "filepath must end in '.keras', or have no suffix for a SavedModel; "
                 f"got {str(filepath)!r}"
             )
         if ending or zipped is not None:
@@ -53,24 +53,24 @@ class SavingMethods(keras.Model):
         input_signature=None,
         **kwargs,
     ):
-        """Writes what others can load: a SavedModel, as `save` does, or a file.
+        """Exports the model for inference: as a SavedModel, an ONNX or a LiteRT file.
 
         Args:
             filepath: A folder that does not exist yet, or a file that ends in
                 `.onnx` or `.tflite`.
             format: "tf_saved_model", "onnx" or "litert".
-            verbose: Not used.
-            input_signature: Must be None: the inputs are those of
+            verbose: Unused.
+            input_signature: Must be None: the signatures are those of
                 `genesis_keras.export.signatures`.
-            **kwargs: Options of `genesis_keras.export`, such as `masks`.
+            **kwargs: Further options of `genesis_keras.export`, such as `masks`.
 
         Raises:
-            ValueError: An argument is wrong, or a package is missing.
-            OSError: It cannot be written.
+            ValueError: If an argument is wrong, or a package is missing.
+            OSError: If it cannot be written.
         """
         if input_signature is not None:
             raise ValueError(
-                "input_signature is not used: the signatures are the model's own; "
+                "input_signature is not used: the model defines its signatures; "
                 f"got {quoted(input_signature)}"
             )
         if format == "tf_saved_model":

@@ -21,37 +21,37 @@ _BROADCAST_SIDE = 8
 
 @keras.saving.register_keras_serializable("genesis_keras")
 class SlotAttentionModel(SceneModel):
-    """Splits images into slots by iterative attention; an autoencoder, no more.
+    """Segments images into slots by iterative attention; an autoencoder.
 
-    image -> convolutions at full resolution -> positions added -> slot attention ->
-    each slot broadcast and decoded -> softmax of the mask logits over the slots. It
-    minimises the mean squared error; there is no likelihood, no prior and nothing
-    to sample from.
+    image -> convolutions at full resolution -> position embedding -> slot attention ->
+    broadcast decoder for each slot -> softmax of the mask logits over the slots. The
+    loss is the mean squared error. There is neither a likelihood nor a prior, so the
+    model cannot generate scenes.
 
     Args:
-        image_size: Side of the images: 32, 64, 128 (a power of two, at least 8).
-        num_slots: K in training; each call may take another.
-        num_iterations: Iterations of the attention; each call may take another
-            number.
-        slot_dim: D, size of a slot.
-        filters: C, channels of encoder and decoder.
-        seed: Seed of all draws.
-        **kwargs: Arguments of `keras.Model`.
+        image_size: Side of the images in pixels: 32, 64, 128 (a power of two, at least
+            8).
+        num_slots: Number of slots K in training; a call may use another K.
+        num_iterations: Iterations of the attention; a call may use another number.
+        slot_dim: Size D of a slot.
+        filters: Number of channels C of encoder and decoder.
+        seed: Random seed.
+        **kwargs: Keyword arguments of `keras.Model`.
 
     Call arguments:
         images: `[B, H, W, 3]` floats in [0, 1].
-        num_slots: K of this call, by default that of the constructor.
-        num_iterations: The same for the iterations.
-        noise: Standard normal draws of the first slots `[B, K, D]`; made if None.
+        num_slots: Number of slots K of this call; defaults to that of the constructor.
+        num_iterations: Iterations of this call; defaults to that of the constructor.
+        noise: Standard normal noise of the initial slots `[B, K, D]`; sampled if None.
 
     Returns:
         The dict of `genesis_keras.models.outputs`: `masks` are the attention of the
-        last iteration, latents and their posterior mean are the slots, and
-        statistics that do not exist are 0 (the ELBO NaN). Colours pass no sigmoid,
-        so they may leave [0, 1].
+        last iteration; latents and their posterior mean are the slots; statistics that
+        the model does not have are 0, and the ELBO is NaN. Colours are not passed
+        through a sigmoid, so they may lie outside [0, 1].
 
     Raises:
-        ValueError: An argument or the shape or type of the images is wrong.
+        ValueError: If an argument or the shape or type of the images is wrong.
 
     Example:
         >>> model = SlotAttentionModel(image_size=32, num_slots=4)
@@ -99,7 +99,7 @@ class SlotAttentionModel(SceneModel):
         self.encoder_positions = PositionEmbedding(
             dtype=policy, name="encoder_positions"
         )
-        # The epsilon of all normalisations of this baseline is that of Keras.
+        # All normalisations of this baseline use the epsilon of Keras.
         self.encoder_norm = keras.layers.LayerNormalization(
             epsilon=1e-3, dtype=policy, name="encoder_norm"
         )
@@ -125,7 +125,7 @@ class SlotAttentionModel(SceneModel):
             )
             for i in range(num_doublings)
         ]
-        # At stride 1 a transposed convolution is a convolution.
+        # At stride 1 a transposed convolution is a plain convolution.
         self.decoder.append(
             _conv(
                 keras.layers.Conv2D,
@@ -196,7 +196,7 @@ class SlotAttentionModel(SceneModel):
         return self.slot_dim
 
     def encode(self, images):
-        """Images `[B, H, W, 3]` -> features of the pixels `[B, HW, C]`."""
+        """Maps images `[B, H, W, 3]` to pixel features `[B, HW, C]`."""
         x = images
         for layer in self.encoder:
             x = layer(x)  # [B, H, W, C]
@@ -215,7 +215,7 @@ class SlotAttentionModel(SceneModel):
             and `reconstruction [B, H, W, 3]`.
 
         Raises:
-            ValueError: The slots are not finite, or of another shape.
+            ValueError: If the slots are not finite, or of another shape.
         """
         return self._decode_slots(self.check_latents(slots))
 
@@ -242,15 +242,15 @@ class SlotAttentionModel(SceneModel):
         return tf.reduce_mean(outputs["reconstruction_error"]) / values
 
     def fixed_draws(self, num_images, num_slots=None, seed=0):
-        """Returns the random arguments of a call, the same for the same seed.
+        """Returns the random arguments of `call`, determined by the seed.
 
         Args:
             num_images: B.
-            num_slots: K, by default that of training.
-            seed: An integer, or two.
+            num_slots: K; defaults to K in training.
+            seed: An integer or a pair of integers.
 
         Returns:
-            Dict of `noise [B, K, D]`. Those of the first images do not depend on B.
+            Dict of `noise [B, K, D]`. The noise of an image does not depend on B.
         """
         num_slots = self.check_slots(num_slots)
         shape = [num_images, num_slots, self.slot_dim]

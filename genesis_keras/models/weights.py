@@ -1,18 +1,18 @@
-"""The numbers in a model."""
+"""Checks of a model's weights."""
 
 import keras
 import numpy as np
 
 
 def check_finite_weights(model, message):
-    """Raises where a weight of a model is NaN or infinite.
+    """Raises an error if a weight of a model is NaN or infinite.
 
     Args:
         model: The model.
-        message: What the error begins with.
+        message: Beginning of the error message.
 
     Raises:
-        ValueError: It names the first such weight.
+        ValueError: If there is one; the message names the first.
     """
     for weight in model.weights:
         if not keras.backend.is_float_dtype(weight.dtype):

@@ -7,8 +7,8 @@ def weighted_loss(outputs, beta):
     """Returns the training loss, a scalar in nats per image.
 
     Args:
-        outputs: The output contract of a model, of which it reads
-            `reconstruction_error [B]`, `kl_latents [B, K]`, `kl_masks [B]`.
+        outputs: Outputs of a model, with `reconstruction_error [B]`, `kl_latents [B,
+            K]` and `kl_masks [B]`.
         beta: Weight of both KL terms, scalar.
     """
     error = tf.reduce_mean(outputs["reconstruction_error"])
@@ -19,7 +19,7 @@ def weighted_loss(outputs, beta):
 def elbo(reconstruction_error, kl_latents):
     """Returns the evidence lower bound of each image `[B]`, in nats.
 
-    The KL of masks is a regulariser and not part of it.
+    The KL of the masks is a regulariser and not included.
 
     Args:
         reconstruction_error: `-log p(x | z)` in nats `[B]`.

@@ -1,4 +1,4 @@
-"""GECO: reconstruction under a constraint (Eq. 6), in the graph of the step."""
+"""GECO: a constraint on the reconstruction error (Eq. 6), as part of the graph."""
 
 import dataclasses
 
@@ -12,18 +12,18 @@ BETA_MIN, BETA_MAX = 1e-10, 1e10
 
 @dataclasses.dataclass(frozen=True)
 class GecoSettings:
-    """What GECO aims at and how fast, in nats per image.
+    """The goal and the step sizes of GECO, in nats per image.
 
     Attributes:
-        goal: C, the reconstruction error to reach, in nats per image.
-        step_size: eta, per nat of `C - E`.
-        momentum: alpha of the moving average E, in [0, 1).
+        goal: C, the target of the reconstruction error, in nats per image.
+        step_size: Eta, per nat of `C - E`.
+        momentum: Alpha of the moving average E, in [0, 1).
         speedup: Factor on `step_size` while the goal is met (`C - E > 0`).
-        initial_beta: beta before the first step.
-        min_beta: beta never falls below it.
+        initial_beta: Value of beta before the first step.
+        min_beta: Lower bound of beta.
 
     Raises:
-        ValueError: A value is out of range.
+        ValueError: If a value is out of range.
     """
 
     goal: float
@@ -48,20 +48,20 @@ class GecoSettings:
 
 
 def geco_update(beta, error_ema, is_first, error, settings):
-    """One update of beta and of the moving average of the error.
+    """Updates beta and the moving average of the error.
 
-    `E = alpha * E + (1 - alpha) * error`, on the first step `E = error`;
-    `beta = beta * exp(eta * (C - E))`, with eta times `speedup` where C > E.
+    `E = alpha * E + (1 - alpha) * error`, with `E = error` in the first step; `beta =
+    beta * exp(eta * (C - E))`, where eta is multiplied by `speedup` if C > E.
 
     Args:
         beta: Weight of the KL, scalar tensor.
         error_ema: E before the step, scalar tensor.
-        is_first: Whether no error was seen before, boolean scalar tensor.
-        error: Reconstruction error of the step's global batch, nats per image.
+        is_first: Whether this is the first step, boolean scalar tensor.
+        error: Reconstruction error of the global batch, in nats per image.
         settings: A `GecoSettings`.
 
     Returns:
-        beta and E after the step. The loss of the step uses beta from before it.
+        The new values of beta and E. The loss of the step uses the old beta.
     """
     momentum = tf.where(is_first, 0.0, settings.momentum)
     momentum = tf.cast(momentum, error_ema.dtype)
@@ -74,12 +74,12 @@ def geco_update(beta, error_ema, is_first, error, settings):
 
 @keras.saving.register_keras_serializable("genesis_keras")
 class GecoState(keras.layers.Layer):
-    """beta and E as weights of the model, saved and restored with it.
+    """Holds beta and E as weights of the model, which are saved with it.
 
     Without `settings` beta stays 1 and the loss is the negative ELBO.
     """
 
-    output_shape = ()  # for `summary`: it is not called
+    output_shape = ()  # for `summary`, since the layer is never called
 
     def __init__(self, **kwargs):
         super().__init__(**{**kwargs, "trainable": False, "dtype": "float32"})
@@ -96,7 +96,7 @@ class GecoState(keras.layers.Layer):
         self.build(())
 
     def attach(self, settings):
-        """Starts to update beta by `settings`; a state that has run goes on.
+        """Starts to update beta with `settings`; continues from an existing state.
 
         Args:
             settings: A `GecoSettings`.
@@ -106,10 +106,10 @@ class GecoState(keras.layers.Layer):
             self.beta.assign(settings.initial_beta)
 
     def update(self, error):
-        """Updates the state, unless the error is not finite.
+        """Updates the state if the error is finite.
 
         Args:
-            error: Mean error of the step's global batch, a scalar tensor in nats.
+            error: Mean error of the global batch, a scalar tensor in nats.
         """
         if self.settings is None:
             return

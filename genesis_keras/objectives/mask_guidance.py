@@ -1,4 +1,4 @@
-"""Mask guidance: at first, object masks learn from attention masks (ours)."""
+"""Mask guidance: object masks first learn from attention masks (not in the paper)."""
 
 import tensorflow as tf
 
@@ -8,10 +8,10 @@ from genesis_keras.distributions.latents import categorical_kl
 def mask_guidance(log_masks, log_object_masks):
     """Returns KL[nograd(m) || pi] of each image `[B]`, in nats, summed over pixels.
 
-    Early in training every slot can draw the whole image, all object masks are
-    equal and nothing tells slots apart: a saddle that some runs never leave. The
-    attention masks differ from the start (they are blobs around random seeds), so
-    object masks that follow them make each slot answer for its own place first.
+    Early in training every slot may decode to the whole image, with equal object masks,
+    so that the slots are indistinguishable: a saddle point that some runs never leave.
+    The attention masks differ from the beginning, since they are blobs around random
+    seeds. Object masks that follow them make each slot model its own region first.
 
     Args:
         log_masks: Log attention masks m `[B, K, H, W, 1]`; no gradient flows

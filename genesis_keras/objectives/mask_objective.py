@@ -1,4 +1,4 @@
-"""What the loss says of masks beside the ELBO: three terms and their schedules."""
+"""The mask terms of the loss in addition to the ELBO, and their schedules."""
 
 import dataclasses
 
@@ -12,7 +12,7 @@ from genesis_keras.objectives.mask_responsibility import mask_responsibility
 
 @dataclasses.dataclass(frozen=True)
 class MaskObjective:
-    """Weights of the mask terms of GENESIS-V2 over the training steps.
+    """The weights of the mask terms of GENESIS-V2, which change during training.
 
     The loss of a step, with m the attention masks, pi the object masks and r the
     responsibilities of the slots for the pixels:
@@ -21,19 +21,20 @@ class MaskObjective:
     + w_r * CE[nograd(r), m]`
 
     Attributes:
-        mask_consistency: Whether there is the first term (Eq. 7).
-        mask_consistency_weight: w_c from its first step on; 1 in the paper.
-        mask_consistency_start: That first step.
-        mask_guidance: w_g of the first step (`mask_guidance`); 0 in the paper.
-        mask_guidance_steps: Steps over which w_g changes, linearly.
-        mask_guidance_final: w_g from then on.
-        mask_responsibility: w_r in the end (`mask_responsibility`); 0 in the paper.
-        mask_responsibility_start: First step at which w_r is above 0. Before the
-            object masks are good it does harm.
-        mask_responsibility_steps: Steps over which w_r rises from 0, linearly.
+        mask_consistency: Whether to use the mask consistency term (Eq. 7).
+        mask_consistency_weight: w_c from `mask_consistency_start` on; 1 in the paper.
+        mask_consistency_start: First step of the mask consistency term.
+        mask_guidance: Initial w_g (`mask_guidance`); 0 in the paper.
+        mask_guidance_steps: Number of steps over which w_g changes linearly.
+        mask_guidance_final: Final w_g.
+        mask_responsibility: Final w_r (`mask_responsibility`); 0 in the paper.
+        mask_responsibility_start: First step with w_r > 0. The term is harmful before
+            the object masks are good.
+        mask_responsibility_steps: Number of steps over which w_r increases linearly
+            from 0.
 
     Raises:
-        ValueError: A weight or step is negative.
+        ValueError: If a weight or step is negative.
     """
 
     mask_consistency: bool = False
@@ -68,11 +69,11 @@ class MaskObjective:
         return linear_ramp(step, 0.0, weight, self.mask_consistency_start, 0)
 
     def extra_loss(self, images, outputs, step, pixel_scale):
-        """Returns the terms that are not weighted by beta, mean over images.
+        """Returns the mean over images of the terms that are not weighted by beta.
 
         Args:
             images: `[B, H, W, 3]`.
-            outputs: The output contract.
+            outputs: The model's outputs.
             step: Training steps taken before, an integer tensor.
             pixel_scale: sigma_x.
 

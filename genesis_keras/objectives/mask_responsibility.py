@@ -1,4 +1,4 @@
-"""Mask responsibility: attention masks learn who explains which pixel (ours)."""
+"""Mask responsibility: attention masks learn from the decoder (not in the paper)."""
 
 import tensorflow as tf
 
@@ -6,13 +6,13 @@ _FLOOR = 1e-5
 
 
 def log_responsibilities(images, log_object_masks, components, pixel_scale):
-    """Returns the log posterior of the slot of each pixel, `[B, K, H, W, 1]`.
+    """Returns the log responsibilities of the slots, `[B, K, H, W, 1]`.
 
     `r_k = pi_k N(x; x_k, sigma_x^2) / sum_j pi_j N(x; x_j, sigma_x^2)`: the E-step of
-    the mixture of Eq. 1, all channels of a pixel together.
+        the mixture of Eq. 1, with all channels of a pixel combined.
 
     Args:
-        images: x `[B, H, W, 3]`.
+        images: X `[B, H, W, 3]`.
         log_object_masks: Log object masks pi `[B, K, H, W, 1]`.
         components: RGB means x_k `[B, K, H, W, 3]`.
         pixel_scale: sigma_x.
@@ -25,16 +25,15 @@ def log_responsibilities(images, log_object_masks, components, pixel_scale):
 def mask_responsibility(images, outputs, pixel_scale):
     """Returns the cross-entropy of nograd(r) and m of each image `[B]`, in nats.
 
-    Summed over pixels. It moves the attention masks m alone, towards the slots that
-    explain the pixels best: the E-step of expectation maximisation, amortised. The
-    reconstruction loss cannot do this through the pooling, where it rewards masks
-    that carry information rather than masks of objects.
+    The loss is summed over pixels. It only affects the attention masks m, which it
+    moves towards the slots that explain the pixels best: an amortised E-step of
+    expectation maximisation. The reconstruction loss cannot achieve this through the
+    pooling, where it rewards masks that carry information rather than masks of objects.
 
     Args:
         images: `[B, H, W, 3]`.
-        outputs: The output contract, of which it reads `log_masks`,
-            `log_object_masks` and `components`; no gradient flows through the last
-            two.
+        outputs: The model's outputs, with `log_masks`, `log_object_masks` and
+            `components`; no gradient flows through the last two.
         pixel_scale: sigma_x.
     """
     responsibilities = tf.exp(
@@ -44,6 +43,6 @@ def mask_responsibility(images, outputs, pixel_scale):
             )
         )
     )
-    # Slots not used have log masks of -1e10; a floor keeps the product finite.
+    # Unused slots have log masks of -1e10; a floor keeps the product finite.
     log_masks = tf.math.log(tf.exp(outputs["log_masks"]) + _FLOOR)
     return -tf.reduce_sum(responsibilities * log_masks, axis=[1, 2, 3, 4])

@@ -1,1 +1,1 @@
-"""The paper's tables: which runs they need, what of them is done, and the rest."""
+"""Reproduction of the paper's tables: plans of runs, their progress, reports."""

@@ -1,4 +1,4 @@
-"""Door to the command: `python -m genesis_keras.reproduce` is `genesis-reproduce`."""
+"""Runs `genesis-reproduce` as `python -m genesis_keras.reproduce`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The report of the ablations: one row for each variant of GENESIS-V2."""
+"""The report of the ablations, with a row for each variant of GENESIS-V2."""
 
 import pathlib
 
@@ -18,10 +18,10 @@ _COLUMNS = {
 
 
 def ablations_table(scored):
-    """Makes the table.
+    """Returns the table of ablations.
 
     Args:
-        scored: Dict of a variant -> its `Run`s; those with an error are left out.
+        scored: Dict from variants to lists of `Run`; runs with an error are skipped.
 
     Returns:
         A `Table`.
@@ -46,16 +46,16 @@ def write_ablations(folder, scored, command):
     """Writes `report.md` and `report.json`.
 
     Args:
-        folder: Where to.
-        scored: Dict of a variant -> its `Run`s.
+        folder: Output folder.
+        scored: Dict from variants to lists of `Run`.
         command: The command that makes the report.
 
     Returns:
-        Path of the report.
+        The path of the report.
 
     Raises:
-        ValueError: No run could be scored.
-        OSError: A file cannot be written.
+        ValueError: If no run could be scored.
+        OSError: If a file cannot be written.
     """
     groups = _groups(scored)
     runs = [run for members in scored.values() for run in members]
@@ -73,7 +73,7 @@ def write_ablations(folder, scored, command):
 
 
 def _groups(scored):
-    """Variant -> `Group` of the runs without an error, None without any."""
+    """Returns variant -> `Group` of its runs without errors, None if there are none."""
     groups = {}
     for variant, runs in scored.items():
         good = tuple(run for run in runs if not run.error)

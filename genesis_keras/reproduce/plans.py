@@ -1,4 +1,4 @@
-"""Which runs each table of the paper needs, as data."""
+"""The runs of each table of the paper."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ VARIANTS: Mapping[str, Mapping[str, object]] = {
     "hard_masks": {"hard_masks": True},
     "softmax_masks": {"mask_normalization": "softmax"},
 }
-"""Name of a variant of GENESIS-V2 -> its settings."""
+"""Variant of GENESIS-V2 -> its settings."""
 
 _RENDERED = {
     "objects_room": "objects_room/rendered",
@@ -31,12 +31,13 @@ _RENDERED = {
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """Runs of a table on one data set: every model in every variant.
+    """The runs of a table on one data set: all models in all variants.
 
     Attributes:
         dataset: Name of the data set.
         models: Names of models.
-        variants: Names of variants; of GENESIS-V2 alone if not only "base".
+        variants: Names of variants; variants other than "base" exist only for
+            GENESIS-V2.
     """
 
     dataset: str
@@ -55,10 +56,10 @@ TABLES: Mapping[str, tuple[Part, ...]] = {
     "5": (Part("sketchy", _GENERATIVE), Part("apc", _GENERATIVE)),
     "ablations": (Part("objects_room", ("genesis_v2",), tuple(VARIANTS)),),
 }
-"""Name of a table -> the runs in it. Tables share runs that are the same."""
+"""Name of a table -> its parts. Identical runs are shared by tables."""
 
 FID_TABLES = ("3", "5")
-"""Tables that have a column of FIDs."""
+"""Tables with FIDs."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +67,7 @@ class PlannedRun:
     """One run of a table.
 
     Attributes:
-        name: Its folder's name.
+        name: Name of its folder.
         variant: A key of `VARIANTS`.
         config: Its settings.
     """
@@ -77,21 +78,21 @@ class PlannedRun:
 
 
 def plan(table, scale, seeds=(0, 1, 2), overrides=None):
-    """Returns the runs of a table, seed by seed.
+    """Returns the runs of a table, grouped by seed.
 
     Args:
         table: A key of `TABLES`.
-        scale: "paper", its data sets and settings, or "fast", the fast recipe on the
-            rendered sets.
-        seeds: Seeds; each model is trained with each.
-        overrides: Dict of settings that all runs share, such as `data_dir`.
+        scale: "paper" for the data sets and settings of the paper, or "fast" for the
+            fast recipe on rendered data sets.
+        seeds: Random seeds; each model is trained with all of them.
+        overrides: Dict of settings for all runs, such as `data_dir`.
 
     Returns:
         List of `PlannedRun`.
 
     Raises:
-        ValueError: The table or the scale is not known, the table has data that are
-            not rendered, or a setting is wrong.
+        ValueError: If the table or the scale is unknown, the table needs data that
+            cannot be rendered, or a setting is invalid.
     """
     if table not in TABLES:
         raise ValueError(f"table must be one of {', '.join(TABLES)}; got {table!r}")

@@ -1,4 +1,4 @@
-"""Runs of a table: what is done, and the doing of the rest."""
+"""The progress of the runs of a table, and their execution."""
 
 import dataclasses
 import json
@@ -14,12 +14,12 @@ from genesis_keras.training.run_config import CONFIG_FILE
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """How far a run is.
+    """The progress of a run.
 
     Attributes:
-        step: Of its newest checkpoint, 0 without one.
-        steps: Of the whole run.
-        is_done: Whether the run has ended and left its model.
+        step: Step of its newest checkpoint; 0 if there is none.
+        steps: Total number of steps of the run.
+        is_done: Whether the run has finished and saved its model.
     """
 
     step: int
@@ -44,30 +44,30 @@ def progress_of(run, workdir):
     folder = pathlib.Path(workdir) / run.name
     saved = CheckpointStore(folder / "checkpoints").steps()
     step = saved[-1] if saved else 0
-    # A run that goes on to more steps has the model of the fewer until it ends.
+    # While a finished run is extended, it still has the model of fewer steps.
     reached = step if saved else _planned_steps(folder)
     is_done = (folder / MODEL_FILE).is_file() and reached >= run.config.steps
     return Progress(step, run.config.steps, is_done)
 
 
 def do_runs(runs, workdir, train, worker=(1, 1)):
-    """Trains the runs that are not done, one after another.
+    """Trains the unfinished runs one after another.
 
-    A run that diverges, whose folder is in use or holds a run with other settings is
-    named, and the next one begins.
+    If a run diverges, its folder is in use or has a run with other settings, this is
+    printed and the next run begins.
 
     Args:
         runs: List of `PlannedRun`.
         workdir: The folder of all runs.
-        train: Function (config, folder) that trains, or goes on from a checkpoint.
-        worker: (i, n) does every n-th run, from the i-th on.
+        train: Function (config, folder) that trains, or resumes from a checkpoint.
+        worker: (i, n) to execute every n-th run, starting with the i-th.
 
     Returns:
-        Dict of a run's name -> why it failed.
+        Dict from the names of failed runs to the reasons.
 
     Raises:
-        PreemptedError: SIGTERM came; a checkpoint is saved.
-        OSError: The data cannot be had, or a folder cannot be written.
+        PreemptedError: If SIGTERM is received; a checkpoint is saved first.
+        OSError: If the data is not available, or a folder cannot be written.
     """
     index, count = worker
     failed = {}
@@ -87,7 +87,7 @@ def do_runs(runs, workdir, train, worker=(1, 1)):
 
 
 def list_runs(runs, workdir):
-    """Returns a table of the runs and how far each is, as text.
+    """Returns a text table of the runs and their progress.
 
     Args:
         runs: List of `PlannedRun`.

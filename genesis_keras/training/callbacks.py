@@ -1,4 +1,4 @@
-"""What happens around the training steps: GECO, guard, summaries, checkpoints."""
+"""Keras callbacks: GECO, throughput, divergence guard, periodic actions."""
 
 import math
 import time
@@ -20,20 +20,21 @@ class DivergedError(RuntimeError):
 class GECO(keras.callbacks.Callback):
     """Attaches GECO to a model for a `fit` and logs its state.
 
-    The update itself is part of the compiled training step. A model whose GECO has
-    already run (a loaded checkpoint) goes on from its state.
+    The update itself is part of the compiled training step. If the model already has a
+    GECO state, such as that of a loaded checkpoint, training continues from it.
 
     Args:
-        goal: C in nats per pixel and channel.
-        step_size: eta at 64x64; for side H it is `step_size * 64^2 / H^2`.
-        speedup: Factor on eta while the goal is met.
-        initial_beta: beta before the first step.
-        momentum: alpha of the moving average of the error.
-        min_beta: beta never falls below it.
+        goal: Target C of the reconstruction error, in nats per pixel and channel.
+        step_size: Step size eta for 64x64 images; for side H it is `step_size * 64^2 /
+            H^2`.
+        speedup: Factor of eta while the goal is met.
+        initial_beta: Value of beta before the first step.
+        momentum: Momentum alpha of the moving average of the error.
+        min_beta: Lower bound of beta.
 
     Raises:
-        ValueError: An argument is out of range or of the wrong type; in `fit`, the
-            model has no likelihood (Slot Attention).
+        ValueError: If an argument is out of range or of the wrong type, or, in `fit`,
+            the model has no likelihood (Slot Attention).
 
     Example:
         >>> model.fit(images, callbacks=[GECO(goal=0.5655)])
@@ -72,14 +73,14 @@ class GECO(keras.callbacks.Callback):
         )
         if settings != model.geco.settings:
             model.geco.attach(settings)
-            model.train_function = None  # the settings are constants of its graph
+            model.train_function = None  # its graph contains the settings as constants
 
     def on_train_batch_end(self, batch, logs=None):
-        """Adds E and C to the logs, in nats per pixel and channel, and beta."""
+        """Adds beta, and E and C in nats per pixel and channel, to the logs."""
         self._log(logs)
 
     def on_epoch_end(self, epoch, logs=None):
-        """Adds the same to the history."""
+        """Adds the same values to the history."""
         self._log(logs)
 
     def _log(self, logs):
@@ -94,9 +95,9 @@ class Throughput(keras.callbacks.Callback):
     """Adds `images_per_second`, measured since the last reset, to the logs.
 
     Args:
-        batch_size: Images in a step.
-        every: Steps between resets; also of the model's metrics, so that what is
-            shown is the mean of recent steps.
+        batch_size: Number of images per step.
+        every: Number of steps between resets. The model's metrics are reset as well, so
+            that they are means over recent steps.
     """
 
     def __init__(self, batch_size, every):
@@ -107,14 +108,14 @@ class Throughput(keras.callbacks.Callback):
         self.steps = 0
 
     def on_train_batch_begin(self, batch, logs=None):
-        """Starts the clock and, every so many steps, the means anew."""
+        """Starts the clock, and regularly resets the means."""
         if self.steps == self.every:
             self.model.reset_metrics()
             self.seconds, self.steps = 0.0, 0
         self.start = time.perf_counter()
 
     def on_train_batch_end(self, batch, logs=None):
-        """Adds the rate to the logs; the first step of all, a compilation, not."""
+        """Adds the rate to the logs, except for the first step, which compiles."""
         self.steps += 1
         if batch:
             self.seconds += time.perf_counter() - self.start
@@ -124,10 +125,10 @@ class Throughput(keras.callbacks.Callback):
 
 
 class DivergenceGuard(keras.callbacks.Callback):
-    """Stops a run whose loss is not finite or beyond 1e8, with a clear error.
+    """Stops a run with a clear error if its loss is not finite or exceeds 1e8.
 
-    Where the optimiser leaves updates out whose gradients are not finite (float16,
-    `SkippingOptimizer`), it says so, and stops the run after 100 in a row.
+    If the optimiser skips updates with gradients that are not finite (float16,
+    `SkippingOptimizer`), it prints each of them, and stops the run after 100 in a row.
     """
 
     def __init__(self):
@@ -138,11 +139,11 @@ class DivergenceGuard(keras.callbacks.Callback):
         """Checks the loss.
 
         Raises:
-            DivergedError: The run has diverged.
+            DivergedError: If the run has diverged.
         """
         step = int(self.model.optimizer.iterations.numpy())
         for name in ("loss", "elbo"):
-            value = logs.get(name, 0.0)  # without a likelihood there is no ELBO
+            value = logs.get(name, 0.0)  # models without a likelihood have no ELBO
             if not math.isfinite(value) or abs(value) > MAX_LOSS:
                 self._stop(step, f"{name}={value:g}")
         if not logs.get("skipped"):
@@ -161,11 +162,11 @@ class DivergenceGuard(keras.callbacks.Callback):
 
 
 class Every(keras.callbacks.Callback):
-    """Calls functions of (step, logs) every so many steps and after the last.
+    """Calls functions of (step, logs) at regular intervals and after the last step.
 
     Args:
         actions: List of (interval, function), called in this order.
-        last_step: The step at which the run ends.
+        last_step: The last step of the run.
     """
 
     def __init__(self, actions, last_step):
@@ -174,7 +175,7 @@ class Every(keras.callbacks.Callback):
         self.last_step = last_step
 
     def on_train_batch_end(self, batch, logs=None):
-        """Runs what is due; `step` counts over resumed runs."""
+        """Runs the actions that are due; `step` includes the steps of resumed runs."""
         step = int(self.model.optimizer.iterations.numpy())
         for interval, action in self.actions:
             if step % interval == 0 or step == self.last_step:

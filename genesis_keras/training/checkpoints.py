@@ -1,8 +1,9 @@
-"""Checkpoints: whole models in `.keras` files, written so that none is ever lost.
+"""Checkpoints: complete models in `.keras` files, which are written atomically.
 
-A checkpoint holds weights, optimiser, GECO and random state; the data position is
-the optimiser's step. In a member of its own it says which run it is of: model, step
-and settings. Each file appears under its name only when complete.
+A checkpoint contains the weights and the states of the optimiser, GECO and the random
+number generator; the position in the data is the optimiser's step. An additional member
+of the archive records the run: model, step and settings. A file only appears under its
+name when it is complete.
 """
 
 import dataclasses
@@ -33,10 +34,10 @@ class CheckpointStore:
     """The checkpoints of one run, `folder/step_00000500.keras` and so on.
 
     Args:
-        folder: Where they are; made when the first is written.
-        keep: How many of the newest stay.
-        config: The `RunConfig` of the run: written into each checkpoint, and compared
-            with what is restored. None for neither.
+        folder: Folder of the checkpoints, created with the first one.
+        keep: Number of the newest checkpoints to keep.
+        config: The `RunConfig` of the run. It is written to each checkpoint, and
+            compared with that of a restored one. If None, neither is done.
     """
 
     def __init__(self, folder, keep=3, config=None):
@@ -45,22 +46,22 @@ class CheckpointStore:
         self.config = config
 
     def steps(self):
-        """Steps that have a checkpoint, oldest first."""
+        """Returns the steps with a checkpoint, oldest first."""
         return checkpoint_steps(self.folder)
 
     def path(self, step):
-        """Path of the checkpoint of a step."""
+        """Returns the path of the checkpoint of a step."""
         return checkpoint_path(self.folder, step)
 
     def save(self, model, step):
-        """Writes a checkpoint, then drops the oldest beyond `keep`.
+        """Writes a checkpoint, then deletes the oldest in excess of `keep`.
 
         Args:
             model: A compiled model.
-            step: Steps it was trained for.
+            step: Number of training steps.
 
         Raises:
-            OSError: The file cannot be written; older checkpoints are untouched.
+            OSError: If the file cannot be written; older checkpoints are untouched.
         """
         save_model(model, self.path(step), run_record(model, step, self.config))
         for old in self.steps()[: -self.keep]:
@@ -70,14 +71,14 @@ class CheckpointStore:
         """Loads the newest checkpoint that can be read.
 
         Args:
-            last: Path of a finished model, used where there is no checkpoint.
+            last: Path of a finished model, used if there is no checkpoint.
 
         Returns:
             The model and its step, or None if there is no checkpoint.
 
         Raises:
-            ValueError: There are checkpoints and none can be read, or the newest is
-                of another step or run.
+            ValueError: If there are checkpoints but none can be read, or the newest
+                belongs to another step or run.
         """
         paths = [self.path(step) for step in reversed(self.steps())]
         if not paths and last is not None and pathlib.Path(last).exists():
@@ -98,12 +99,12 @@ class CheckpointStore:
         return None
 
     def _checked_step(self, model, path):
-        """The step of a loaded model, or ValueError: it is not what it is taken for."""
+        """Returns the step of a loaded model; raises `ValueError` on a mismatch."""
         record = read_record(path)
         if model.optimizer is None:
             raise ValueError(f"{str(path)!r} has no optimizer: it is no checkpoint")
         step = record.get("step", int(model.optimizer.iterations.numpy()))
-        # The finished model has no step in its name.
+        # The file name of a finished model has no step.
         if path.parent == self.folder and path != self.path(step):
             raise ValueError(
                 f"checkpoint {str(path)!r} is of step {step}: rename it to "
@@ -115,7 +116,7 @@ class CheckpointStore:
 
 
 def _check_run(model, path, recorded, config):
-    """Raises ValueError where a model is not that of a run's settings."""
+    """Raises `ValueError` if a model does not match the settings of the run."""
     model_class = get_model(config.model)
     if type(model) is not model_class:
         raise ValueError(
@@ -125,7 +126,7 @@ def _check_run(model, path, recorded, config):
     here = dataclasses.asdict(config)
     names = set(settings_of(model_class)) & here.keys()
     built = {k: v for k, v in model.get_config().items() if k in names}
-    # What was changed by hand in config.json shows here.
+    # Detects manual changes of config.json.
     if changed := changed_settings({**recorded, **built}, here):
         raise ValueError(
             f"checkpoint {str(path)!r} is of other settings than the run: "
@@ -134,12 +135,12 @@ def _check_run(model, path, recorded, config):
 
 
 def run_record(model, step, config=None):
-    """Returns what a model file says of its run: model, step and settings.
+    """Returns the record of a run for a model file: model, step and settings.
 
     Args:
         model: The model.
-        step: Steps it was trained for.
-        config: Its `RunConfig`, if it has one.
+        step: Number of training steps.
+        config: The `RunConfig`, if there is one.
     """
     record = {"model": type(model).__name__, "step": step}
     if config is not None:
@@ -148,16 +149,16 @@ def run_record(model, step, config=None):
 
 
 def save_model(model, path, record=None):
-    """Writes a `.keras` file that appears under its name only when complete.
+    """Writes a `.keras` file atomically.
 
     Args:
         model: The model.
-        path: Where to; a file there is replaced.
-        record: A `run_record` to write into it.
+        path: Path of the file; an existing file is replaced.
+        record: A `run_record` to include in the file.
 
     Raises:
-        OSError: The file cannot be written; a file there before is untouched.
-        ValueError: A weight is not finite.
+        OSError: If the file cannot be written; an existing file is not changed.
+        ValueError: If a weight is not finite.
     """
     check_finite_weights(model, "not saved")
     with replacing(path) as partial:
@@ -174,8 +175,8 @@ def load_model(path):
         path: The file.
 
     Raises:
-        ValueError: The file is missing, or holds another kind of model.
-        DamagedFileError: It is damaged, or a weight is not finite.
+        ValueError: If the file is missing, or holds another kind of model.
+        DamagedFileError: If it is damaged, or a weight is not finite.
     """
     path = pathlib.Path(path)
     if not path.is_file():
@@ -194,8 +195,9 @@ def load_model(path):
         ) from error
     if model is None:
         raise ValueError(
-            f"model file {str(path)!r} holds a {name}, which is none of the models "
-            f"here: {', '.join(sorted(MODELS))} (a class of your own must be imported)"
+            f"model file {str(path)!r} holds a {name}, which is none of the known "
+            f"models: {', '.join(sorted(MODELS))} (import your own model class "
+            "first)"
         )
     try:
         check_finite_weights(model, f"model file {str(path)!r} cannot be used")

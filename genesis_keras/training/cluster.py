@@ -1,4 +1,4 @@
-"""The processes of a job, as the environment variable `TF_CONFIG` names them."""
+"""The processes of a job, parsed from the environment variable `TF_CONFIG`."""
 
 import dataclasses
 import json
@@ -9,10 +9,11 @@ _TYPES = ("chief", "worker")
 
 @dataclasses.dataclass(frozen=True)
 class Cluster:
-    """The processes of a job.
+    """The processes of a distributed job.
 
     Attributes:
-        addresses: Name such as "worker 0" -> "host:port", the same order everywhere.
+        addresses: Dict from names such as "worker 0" to "host:port", in the same order
+            in all processes.
         name: Name of this process.
     """
 
@@ -21,16 +22,16 @@ class Cluster:
 
 
 def read_cluster(text):
-    """Reads `TF_CONFIG`.
+    """Parses `TF_CONFIG`.
 
     Args:
         text: Value of the environment variable.
 
     Returns:
-        The `Cluster`, None where the value names none.
+        The `Cluster`, or None if the value does not define one.
 
     Raises:
-        ValueError: What is wrong with the value, in one line.
+        ValueError: If the value is invalid; the message is one line.
     """
     try:
         config = json.loads(text)
@@ -88,7 +89,7 @@ def _read_task(task, addresses):
     task = task if isinstance(task, dict) else {}
     kind, index = task.get("type"), task.get("index", 0)
     name = f"{kind} {index}"
-    # True is an integer for Python.
+    # In Python, True is an integer.
     if isinstance(index, bool) or name not in addresses:
         raise ValueError(
             "TF_CONFIG: task must have the type and the index of one of "

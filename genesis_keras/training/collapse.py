@@ -1,4 +1,4 @@
-"""Watches how a run uses its slots, and warns when it collapses."""
+"""Monitors the use of slots during training, and warns about collapse."""
 
 import json
 import math
@@ -13,22 +13,22 @@ from genesis_keras.training.progress import say
 
 WATCH_FILE = "watch.json"
 MIN_USED_SLOTS = 1.5
-"""Below it, in the mean over images, most images are in one slot."""
+"""Below this mean number of used slots, most images are in a single slot."""
 MIN_KL = 1.0
-"""Nats per image; below it the latents say next to nothing of the image."""
+"""In nats per image; below it the latents carry almost no information."""
 
-_PATIENCE = 2  # checks in a row before a warning: a start often looks like this
+_PATIENCE = 2  # checks in a row before a warning, as runs often start like this
 
 
 def slot_statistics(outputs, has_likelihood=True):
-    """How a batch is shared among the slots of the object masks.
+    """Returns statistics of the use of slots in the object masks of a batch.
 
     Args:
-        outputs: The output contract.
-        has_likelihood: Whether the model has a KL.
+        outputs: Outputs of a model.
+        has_likelihood: Whether the model has a likelihood, and thus a KL.
 
     Returns:
-        Dict of floats, means over images: `used_slots`, `largest_slot`,
+        Dict of floats, which are means over images: `used_slots`, `largest_slot`,
         `mask_entropy` (see `metrics.slots`) and, with a likelihood, `kl` in nats.
     """
     masks = outputs["log_object_masks"]
@@ -43,33 +43,34 @@ def slot_statistics(outputs, has_likelihood=True):
 
 
 def problems(statistics):
-    """Returns what is wrong with a model, by its `slot_statistics`, as sentences."""
+    """Returns descriptions of the problems that `slot_statistics` indicate."""
     found = []
     if statistics["used_slots"] < MIN_USED_SLOTS:
         found.append(
-            f"collapse to one slot: {statistics['used_slots']:.1f} slots used an "
+            f"collapse to one slot: {statistics['used_slots']:.1f} slots used per "
             f"image, the largest has {statistics['largest_slot']:.0%} of the pixels"
         )
     if statistics.get("kl", MIN_KL) < MIN_KL:
         found.append(
-            f"the KL vanishes: {statistics['kl']:.2g} nats an image, so that the "
-            "latents say next to nothing of it"
+            f"the KL vanishes: {statistics['kl']:.2g} nats per image, so the "
+            "latents carry almost no information"
         )
     return found
 
 
 class SlotWatch:
-    """Keeps a record of the slots of a run and prints a warning when it collapses.
+    """Records the use of slots during a run and prints a warning on collapse.
 
-    A problem is a warning when two checks in a row find it, and again after a check
-    that did not. The record is `watch.json`: a list of dicts of `slot_statistics`,
-    the step, the seconds of training until then and the warnings.
+    A problem is reported if two consecutive checks find it, and again after a check
+    without it. The record is saved in `watch.json`: a list of dicts of
+    `slot_statistics`, the step, the elapsed training time in seconds and the warnings.
 
     Args:
-        model: The model; it is called with fixed draws.
-        images: `[B, H, W, 3]`, the same at each check.
+        model: The model; it is called with fixed random numbers.
+        images: Images `[B, H, W, 3]`, the same for each check.
         workdir: Folder of the run.
-        step: Step at which training goes on; what a record has after it is dropped.
+        step: Step at which training continues; later entries of an existing record are
+            removed.
     """
 
     def __init__(self, model, images, workdir, step=0):
@@ -82,20 +83,23 @@ class SlotWatch:
         self.failures = 0
 
     def _read(self):
-        """The record so far; a damaged one is set aside, as it only shows the run."""
+        """Returns the record so far; a damaged record is renamed."""
         try:
             return read_watch(self.path.parent)
         except ValueError as error:
             aside = self.path.with_name(f"damaged_{WATCH_FILE}")
             self.path.replace(aside)
-            say(f"warning: {error}; it is now {aside.name}, and a new one begins")
+            say(
+                f"warning: {error}; it was renamed to {aside.name}, and a new one "
+                "begins"
+            )
             return []
 
     def check(self, step):
-        """Looks at the slots, records and warns.
+        """Computes and records the use of slots, and prints warnings.
 
         Args:
-            step: Steps trained so far.
+            step: Number of training steps so far.
 
         Returns:
             The dict of `slot_statistics`.
@@ -116,13 +120,13 @@ class SlotWatch:
 
 
 def read_watch(workdir):
-    """Returns the record of a run, an empty list where there is none.
+    """Returns the record of a run; an empty list if there is none.
 
     Args:
         workdir: Folder of the run.
 
     Raises:
-        ValueError: The file is damaged.
+        ValueError: If the file is damaged.
     """
     path = pathlib.Path(workdir) / WATCH_FILE
     if not path.exists():
@@ -142,6 +146,6 @@ def read_watch(workdir):
 
 
 def _with_nan(record):
-    """A record as it was: JSON has null for what is not finite."""
+    """Replaces null, which JSON has for values that are not finite, by NaN."""
     values = {name: math.nan if v is None else v for name, v in record.items()}
     return {**values, "step": int(record["step"])}

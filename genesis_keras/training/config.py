@@ -1,4 +1,4 @@
-"""From what a user chose to the settings of a run: defaults, recipe, choices."""
+"""Resolves the settings of a run from defaults, a recipe and the user's choices."""
 
 import dataclasses
 
@@ -9,19 +9,19 @@ from genesis_keras.training.run_config import MODELS, RunConfig, check_settings
 
 
 def resolve(overrides):
-    """Returns the settings of a run: defaults < recipe < overrides.
+    """Returns the settings of a run, with precedence overrides > recipe > defaults.
 
-    A recipe's settings for a data set go before its general ones, and those for a
-    model before both. The default recipe is `fast` where TensorFlow sees no GPU.
-    Where another number of steps is chosen, the schedule of the recipe follows it
-    (`recipes.SCHEDULE`), but for settings that are chosen too.
+    A recipe's settings for a data set take precedence over its general ones, and those
+    for a model over both. Without a GPU the default recipe is `fast`. If the user
+    chooses another number of steps, the schedule of the recipe (`recipes.SCHEDULE`) is
+    scaled accordingly, except for settings that are chosen explicitly.
 
     Args:
-        overrides: Dict of the settings that the user chose.
+        overrides: Dict of the settings chosen by the user.
 
     Raises:
-        ValueError: An unknown setting, recipe, model or data set, a setting that the
-            model does not have, or a value out of range.
+        ValueError: If a setting, recipe, model or data set is unknown, the model does
+            not have a setting, or a value is out of range.
     """
     overrides = check_settings(overrides)
     model = overrides.get("model", RunConfig.model)
@@ -45,7 +45,7 @@ def _default_recipe(spec):
 
 
 def models_with(name):
-    """Returns the names of the models for which a setting of the run means anything."""
+    """Returns the names of the models that have a setting."""
     field = next(f for f in dataclasses.fields(RunConfig) if f.name == name)
     return field.metadata["of"] or MODELS
 

@@ -1,4 +1,4 @@
-"""Which run a folder holds, and with which settings it goes on."""
+"""Determines the run in a folder, and the settings with which it continues."""
 
 import dataclasses
 import pathlib
@@ -14,22 +14,23 @@ from genesis_keras.training.saved_files import (
 
 FREE = {"steps", "data_dir", "manual_dir", "strategy", "worker_timeout"}
 FREE |= {"summary_every", "picture_every", "checkpoint_every"}
-"""Settings that may change when a run goes on."""
+"""Settings that may change when a run is resumed."""
 
 
 def locate(overrides, workdir=None, resume=False):
-    """Returns the settings of a run and its folder, from what the user chose.
+    """Returns the settings and the folder of a run, given the user's choices.
 
-    Where a run goes on, its own settings hold, and only the chosen ones are compared
+    A resumed run keeps its own settings; only those chosen by the user are compared
     with them.
 
     Args:
-        overrides: Dict of the settings that the user chose.
+        overrides: Dict of the settings chosen by the user.
         workdir: Folder of the run; by default `runs/MODEL-DATASET-sSEED`.
-        resume: Whether the run in the folder goes on, if there is one.
+        resume: Whether to resume the run in the folder, if there is one.
 
     Raises:
-        ValueError: A setting is wrong, or cannot change in the run of the folder.
+        ValueError: If a setting is invalid, or differs from that of the existing run
+            and cannot change.
     """
     if workdir and resume:
         return settings_to_go_on(workdir, overrides), workdir
@@ -43,16 +44,16 @@ def locate(overrides, workdir=None, resume=False):
 
 
 def settings_to_go_on(workdir, overrides):
-    """Returns the `RunConfig` with which the run of a folder goes on.
+    """Returns the `RunConfig` with which the run in a folder is resumed.
 
-    A run that has saved nothing yet starts anew where other settings are chosen.
+    A run that has not saved anything yet is restarted if other settings are chosen.
 
     Args:
-        workdir: Folder of the run; where there is none, the run is a new one.
-        overrides: Dict of the settings that the user chose.
+        workdir: Folder of the run; if it has none, the run is new.
+        overrides: Dict of the settings chosen by the user.
 
     Raises:
-        ValueError: A setting is wrong, or cannot change any more.
+        ValueError: If a setting is invalid, or can no longer change.
     """
     before = settings_of(workdir)
     if before is None:
@@ -60,7 +61,7 @@ def settings_to_go_on(workdir, overrides):
     chosen = {k: v for k, v in overrides.items() if (k, v) != ("recipe", "")}
     if "dataset" in chosen:
         chosen["dataset"] = get_spec(chosen["dataset"]).name
-    # Raises where a name or a value is wrong.
+    # Raises an error if a name or a value is invalid.
     resolve({"model": before.model, "dataset": before.dataset, **chosen})
     changed = changed_settings(dataclasses.asdict(before), chosen)
     if changed and holds_run(workdir):
@@ -69,11 +70,11 @@ def settings_to_go_on(workdir, overrides):
 
 
 def check_same_run(workdir, config):
-    """Raises ValueError where the run of a folder has other settings.
+    """Raises `ValueError` if the run in a folder has other settings.
 
     Args:
         workdir: Folder of the run.
-        config: The `RunConfig` with which it is to go on.
+        config: The `RunConfig` with which it would be resumed.
     """
     before = dataclasses.asdict(settings_of(workdir))
     if changed := changed_settings(before, dataclasses.asdict(config)):
@@ -91,14 +92,14 @@ def decisive_settings(config):
 
 
 def changed_settings(before, after):
-    """Returns what keeps a run from going on, as "NAME=OLD became NEW".
+    """Returns the changes that prevent resuming a run, as "NAME=OLD became NEW".
 
-    Settings that a run may change when it goes on, those that its model does not
-    have, and those that one side lacks do not count.
+    Ignores settings that may change when a run is resumed, settings that the model does
+    not have, and settings that are missing on either side.
 
     Args:
         before: Dict of the settings of the run.
-        after: Dict of the settings now.
+        after: Dict of the new settings.
     """
     model = before.get("model", after.get("model"))
     return [
@@ -111,15 +112,15 @@ def changed_settings(before, after):
 
 
 def settings_of(workdir):
-    """Returns the `RunConfig` of the run in a folder, None where there is none.
+    """Returns the `RunConfig` of the run in a folder, or None if there is no run.
 
-    Without `config.json` it is that of the newest checkpoint.
+    If `config.json` is missing, the newest checkpoint is used.
 
     Args:
         workdir: Folder of the run.
 
     Raises:
-        ValueError: No file says the settings, or it is damaged.
+        ValueError: If no file contains the settings, or the file is damaged.
     """
     workdir = pathlib.Path(workdir)
     if (workdir / CONFIG_FILE).exists():
@@ -142,7 +143,7 @@ def settings_of(workdir):
 
 
 def holds_run(workdir):
-    """Whether a run has saved anything in a folder that would be lost.
+    """Whether a folder contains results of a run that could be lost.
 
     Args:
         workdir: The folder.

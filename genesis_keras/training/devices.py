@@ -1,4 +1,4 @@
-"""Whether this machine has a GPU."""
+"""Detection of GPUs."""
 
 import functools
 import pathlib
@@ -8,7 +8,7 @@ import pathlib
 def sees_gpu():
     """Returns whether TensorFlow sees a GPU.
 
-    It is asked, and thus imported, only where the machine has a device file of one.
+    TensorFlow is only imported if the machine has the device file of a GPU.
     """
     files = [*pathlib.Path("/dev").glob("nvidia[0-9]*"), pathlib.Path("/dev/dxg")]
     if not any(file.exists() for file in files):

@@ -1,4 +1,4 @@
-"""Many devices: TensorFlow's strategies, and what each process of a job does."""
+"""Distributed training: TensorFlow's strategies, and the roles of processes."""
 
 import os
 
@@ -12,20 +12,21 @@ from genesis_keras.training.run_config import STRATEGIES
 def make_strategy(name, settings=None, worker_timeout=0):
     """Returns a `tf.distribute` strategy.
 
-    That of several workers must be made before anything else runs in TensorFlow; it
-    waits until all workers of `TF_CONFIG` have been started.
+    A multi-worker strategy must be created before TensorFlow is used for anything else.
+    It waits until all workers of `TF_CONFIG` have started.
 
     Args:
-        name: "none", one device; "mirrored", all GPUs of this machine, or all
-            logical CPU devices; "multi_worker", all processes that the environment
-            variable `TF_CONFIG` (or Slurm's variables) names; "auto", the one of
-            these that fits: several workers in `TF_CONFIG`, several GPUs, else none.
-        settings: Dict of what must be the same in all workers.
-        worker_timeout: Seconds to wait for the other workers; 0 for ever.
+        name: "none" for one device; "mirrored" for all GPUs of this machine, or all
+            logical CPU devices; "multi_worker" for all processes in the environment
+            variable `TF_CONFIG` (or Slurm's variables); "auto" for multi_worker if
+            `TF_CONFIG` has several workers, mirrored if there are several GPUs, and
+            otherwise none.
+        settings: Dict of settings that must be the same in all workers.
+        worker_timeout: Seconds to wait for the other workers; 0 to wait indefinitely.
 
     Raises:
-        ValueError: Unknown name, `TF_CONFIG` is wrong, or settings differ.
-        WorkerLostError: A worker has not come in time.
+        ValueError: If the name is unknown, `TF_CONFIG` is wrong, or settings differ.
+        WorkerLostError: If a worker has not started in time.
     """
     if name not in STRATEGIES:
         raise ValueError(f"strategy must be one of {STRATEGIES}; got {name!r}")
@@ -44,7 +45,7 @@ def make_strategy(name, settings=None, worker_timeout=0):
 
 
 def is_chief(strategy):
-    """Whether this process writes checkpoints and logs: one process of a job does."""
+    """Whether this process is the one that writes checkpoints and logs."""
     resolver = strategy.cluster_resolver
     if resolver is None or not resolver.task_type:
         return True
@@ -54,18 +55,18 @@ def is_chief(strategy):
 
 
 def distribute(dataset, strategy, batch_size):
-    """Deals the images of each global batch out to the replicas, in their order.
+    """Splits each global batch among the replicas, in order.
 
     Args:
         dataset: Batches of `batch_size`, the same on all workers.
         strategy: What `make_strategy` returned.
-        batch_size: Images in a global batch.
+        batch_size: Number of images in a global batch.
 
     Returns:
         A dataset for `fit`; each replica gets batches of a static size.
 
     Raises:
-        ValueError: `batch_size` is not a multiple of the number of replicas.
+        ValueError: If `batch_size` is not a multiple of the number of replicas.
     """
     count = strategy.num_replicas_in_sync
     if batch_size % count:
@@ -94,11 +95,11 @@ def distribute(dataset, strategy, batch_size):
 
 
 def check_same_everywhere(strategy, name, value):
-    """Raises ValueError unless a number is the same in all processes of a job.
+    """Raises `ValueError` unless a number is the same in all processes of a job.
 
     Args:
         strategy: What `make_strategy` returned.
-        name: What the number is.
+        name: Description of the number.
         value: The number, an integer below 2^24.
     """
     if strategy.num_replicas_in_sync == 1:
@@ -129,7 +130,7 @@ def _fitting_strategy():
 
 
 def _job():
-    """The `Cluster` of this process and TensorFlow's resolver of it."""
+    """Returns the `Cluster` of this process and TensorFlow's resolver for it."""
     resolvers = tf.distribute.cluster_resolver
     if text := os.environ.get("TF_CONFIG"):
         cluster = read_cluster(text)

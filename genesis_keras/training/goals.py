@@ -1,4 +1,4 @@
-"""What a search of settings can aim at, and how."""
+"""The objectives of a hyperparameter search."""
 
 OBJECTIVES = {
     "val_ari_fg": ("object_masks/ari_fg", "max"),
@@ -6,5 +6,5 @@ OBJECTIVES = {
     "val_elbo": ("elbo", "max"),
     "val_error": ("error_per_value", "min"),
 }
-"""Name of an objective -> the score, and whether it is to be large or small."""
+"""Name of an objective -> the score, and whether to maximise or minimise it."""
 ALGORITHMS = ("hyperband", "bayesian")

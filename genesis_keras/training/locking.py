@@ -1,4 +1,4 @@
-"""One run on a work directory at a time."""
+"""Locks a work directory, so that only one run uses it."""
 
 import contextlib
 import fcntl
@@ -11,14 +11,14 @@ LOCK_FILE = ".lock"
 
 @contextlib.contextmanager
 def exclusive(workdir):
-    """Holds a folder for this process; the lock ends with the process, however it ends.
+    """Locks a folder; the lock is released when the process ends for any reason.
 
     Args:
-        workdir: Folder of a run; made if missing.
+        workdir: Folder of a run; created if missing.
 
     Raises:
-        ValueError: Another run holds the folder.
-        OSError: The folder cannot be written.
+        ValueError: If another run has locked the folder.
+        OSError: If the folder cannot be written.
     """
     workdir = pathlib.Path(workdir)
     workdir.mkdir(parents=True, exist_ok=True)

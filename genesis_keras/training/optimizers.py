@@ -1,11 +1,11 @@
-"""Adam as the paper uses it, with an optional warm-up and decay."""
+"""Adam with the paper's settings, and optional warm-up, decay and averaging."""
 
 import contextlib
 
 import keras
 import tensorflow as tf
 
-_EPSILON = 1e-8  # the release's; Keras's default is 1e-7
+_EPSILON = 1e-8  # as in the authors' release; Keras's default is 1e-7
 _FINAL_FRACTION = 0.02
 _NEVER = 2**31 - 1  # steps
 
@@ -15,9 +15,10 @@ class WarmupHalving(keras.optimizers.schedules.LearningRateSchedule):
     """`rate * min(step / warmup_steps, 1) * 0.5^(step / halving_steps)`.
 
     Args:
-        learning_rate: The rate, positive.
-        warmup_steps: Steps of linear warm-up; 0 for none.
-        halving_steps: Steps in which the rate halves, those of the warm-up included.
+        learning_rate: The peak rate, positive.
+        warmup_steps: Number of steps of linear warm-up; 0 for none.
+        halving_steps: Number of steps in which the rate halves, including those of the
+            warm-up.
     """
 
     def __init__(self, learning_rate, warmup_steps, halving_steps):
@@ -42,12 +43,12 @@ class WarmupHalving(keras.optimizers.schedules.LearningRateSchedule):
 
 @keras.saving.register_keras_serializable("genesis_keras")
 class SkippingOptimizer(keras.optimizers.LossScaleOptimizer):
-    """Leaves out updates by gradients that are not finite; the model skips the batch.
+    """Skips updates with gradients that are not finite; the model skips the batch.
 
     Args:
-        inner_optimizer: The optimiser of all other updates.
-        initial_scale: Initial factor on the loss, for float16; 1 for never a factor.
-        **kwargs: Arguments of `keras.optimizers.LossScaleOptimizer`.
+        inner_optimizer: The optimiser for all other updates.
+        initial_scale: Initial loss scale, for float16; 1 disables loss scaling.
+        **kwargs: Keyword arguments of `keras.optimizers.LossScaleOptimizer`.
     """
 
     skips_batches = True
@@ -64,16 +65,16 @@ class SkippingOptimizer(keras.optimizers.LossScaleOptimizer):
 
 @keras.saving.register_keras_serializable("genesis_keras")
 class AidedAdam(keras.optimizers.Adam):
-    """Adam with clipping of the global norm and an average of the weights.
+    """Adam with clipping by the global norm and averaging of the weights.
 
-    With g all gradients in one vector, g becomes `g * min(1, clip_norm / |g|)`. Keras's
-    `global_clipnorm` does the same on one replica; under several it clips each one's
-    part of the gradients, here it is their sum. The average of `use_ema` starts at the
-    initial weights, also where the first batches are skipped.
+    The vector g of all gradients is clipped to `g * min(1, clip_norm / |g|)`. Keras's
+    `global_clipnorm` is equivalent on one replica, but with several it clips the
+    gradients of each replica rather than their sum. The average of `use_ema` starts at
+    the initial weights, even if the first batches are skipped.
 
     Args:
-        clip_norm: The largest norm; 0 for any.
-        **kwargs: Arguments of `keras.optimizers.Adam`.
+        clip_norm: Maximum norm; 0 for no clipping.
+        **kwargs: Keyword arguments of `keras.optimizers.Adam`.
     """
 
     def __init__(self, clip_norm=0.0, **kwargs):
@@ -81,7 +82,7 @@ class AidedAdam(keras.optimizers.Adam):
         self.clip_norm = clip_norm
 
     def build(self, variables):
-        """Makes the optimiser's variables."""
+        """Creates the optimiser's variables."""
         super().build(variables)
         if self.use_ema:
             averages = self._model_variables_moving_average
@@ -89,7 +90,7 @@ class AidedAdam(keras.optimizers.Adam):
                 average.assign(variable)
 
     def apply(self, grads, trainable_variables=None):
-        """Updates the weights by the clipped gradients."""
+        """Updates the weights with the clipped gradients."""
         if self.clip_norm:
             grads = self._clip(grads)
         super().apply(grads, trainable_variables)
@@ -109,10 +110,10 @@ class AidedAdam(keras.optimizers.Adam):
 
 @contextlib.contextmanager
 def averaged_weights(model):
-    """Gives a model the average of its weights for as long as the block lasts.
+    """Context manager in which a model has the average of its weights.
 
-    Does nothing where the optimiser keeps no average. Afterwards the weights have their
-    bits again; `keras.callbacks.SwapEMAWeights` swaps by additions, which round.
+    Does nothing if the optimiser keeps no average. The weights are restored exactly,
+    unlike with `keras.callbacks.SwapEMAWeights`, which swaps by additions that round.
 
     Args:
         model: A compiled model.
@@ -141,25 +142,26 @@ def make_optimizer(
 ):
     """Returns Adam with epsilon 1e-8.
 
-    The schedule depends on the step alone, never on the length of the run, so that
-    a run can be resumed and prolonged.
+    The schedule depends on the step but not on the length of the run, so that a run can
+    be resumed and extended.
 
     Args:
-        learning_rate: The rate after the warm-up.
-        warmup_steps: Steps over which the rate rises linearly from 0.
-        decay_steps: Steps of cosine decay after the warm-up, to a fiftieth of the
-            rate; 0 keeps it constant.
-        halving_steps: Steps in which the rate halves, continuously and from step 0
-            on, in place of `decay_steps`; 0 for never.
-        clip_norm: Largest global norm of the gradients; 0 for any.
+        learning_rate: Learning rate after the warm-up.
+        warmup_steps: Number of steps over which the rate increases linearly from 0.
+        decay_steps: Number of steps of cosine decay after the warm-up, to 1/50 of the
+            rate; 0 for a constant rate.
+        halving_steps: Number of steps in which the rate halves, in a continuous
+            exponential decay from step 0, as an alternative to `decay_steps`; 0 for no
+            decay.
+        clip_norm: Maximum global norm of the gradients; 0 for no clipping.
         ema_momentum: Momentum of the exponential moving average of the weights, which
-            `fit` leaves in the model at its end; 0 for none.
+            the model has at the end of `fit`; 0 for no average.
 
     Returns:
         A `keras.optimizers.Adam`.
 
     Raises:
-        ValueError: Both `decay_steps` and `halving_steps` are given.
+        ValueError: If both `decay_steps` and `halving_steps` are given.
     """
     if decay_steps and halving_steps:
         raise ValueError(

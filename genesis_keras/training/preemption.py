@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C, by which clusters and people end a run: save, then stop."""
+"""Handling of SIGTERM and Ctrl-C: saves a checkpoint, then stops the run."""
 
 import contextlib
 import os
@@ -9,22 +9,22 @@ import threading
 import keras
 
 RESTART = 75
-"""Exit code of a run that was ended from outside: start it again with --resume.
+"""Exit code of a run that was stopped by SIGTERM: restart it with --resume.
 
 It is EX_TEMPFAIL of sysexits.h.
 """
 INTERRUPTED = 130
-"""Exit code of a run that was ended by Ctrl-C, as shells have it."""
+"""Exit code of a run that was stopped by Ctrl-C, as in shells."""
 _NAMES = {signal.SIGTERM: "SIGTERM", signal.SIGINT: "Ctrl-C"}
 _CODES = {signal.SIGTERM: RESTART, signal.SIGINT: INTERRUPTED}
 _SAVING = b"\nCtrl-C: saving after this step; once more ends without\n"
 
 
 class PreemptedError(RuntimeError):
-    """The run got SIGTERM or Ctrl-C, and has saved where it is the chief.
+    """The run received SIGTERM or Ctrl-C; the chief has saved a checkpoint.
 
     Attributes:
-        code: Exit code for the program.
+        code: Exit code of the program.
     """
 
     def __init__(self, message, code=RESTART):
@@ -33,19 +33,19 @@ class PreemptedError(RuntimeError):
 
 
 def exit_on_signals():
-    """Lets SIGTERM and Ctrl-C end this program also while no step is running.
+    """Makes SIGTERM and Ctrl-C end the program when no step is running, too.
 
-    Before the first step and after the last there is nothing to save, and `Preemption`
-    does not listen.
+    `Preemption` is only active during training; before and after it there is nothing to
+    save.
     """
     for number in _NAMES:
         signal.signal(number, _exit)
 
 
 def _exit(number, _):
-    # Not print: the signal may have come in the middle of another one.
+    # print is not reentrant: the signal may have interrupted another call.
     _tell(f"\nstopped: {_NAMES[number]}, no step was running\n".encode())
-    # Not an Exception, which KerasTuner would take for a bad trial.
+    # Not an Exception, which KerasTuner would consider a failed trial.
     sys.exit(_CODES[number])
 
 
@@ -55,14 +55,14 @@ def _tell(text):
 
 
 class Preemption(keras.callbacks.Callback):
-    """On SIGTERM or Ctrl-C saves after the step that is running and ends the run.
+    """On SIGTERM or Ctrl-C, finishes the current step, saves and ends the run.
 
-    A second Ctrl-C ends the process at once, in the middle of a step too. Outside the
-    main thread, where Python cannot receive signals, it does nothing.
+    A second Ctrl-C ends the process immediately, even during a step. Outside the main
+    thread, where Python cannot receive signals, the callback does nothing.
 
     Args:
-        save: Function (step) that writes a checkpoint; None where another process
-            of the job does.
+        save: Function (step) that writes a checkpoint; None if another process of the
+            job does.
     """
 
     def __init__(self, save):
@@ -83,10 +83,10 @@ class Preemption(keras.callbacks.Callback):
         self._stack.close()
 
     def on_train_batch_end(self, batch, logs=None):
-        """Saves and stops if a signal has come.
+        """Saves and stops if a signal has been received.
 
         Raises:
-            PreemptedError: It has.
+            PreemptedError: If a signal has been received.
         """
         if self.received is None:
             return
@@ -106,10 +106,10 @@ class Preemption(keras.callbacks.Callback):
 
 @contextlib.contextmanager
 def _watching(number):
-    """Answers a signal at once, and ends the process when it comes again.
+    """Acknowledges a signal immediately, and ends the process on the second.
 
-    Python's own handlers wait until TensorFlow returns, which may take a long step. A
-    thread sees the signal earlier.
+    Python's own handlers run when TensorFlow returns, which may take a whole step. A
+    thread is notified earlier.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
@@ -131,4 +131,4 @@ def _watching(number):
         yield
     finally:
         signal.set_wakeup_fd(previous)
-        os.close(writer)  # the thread reads the end and ends
+        os.close(writer)  # the thread reads the end of file and ends

@@ -1,4 +1,4 @@
-"""What a run says on the terminal: how far it is, in one line, and news."""
+"""The terminal output of a run: a progress line, and messages."""
 
 import collections
 import contextlib
@@ -8,18 +8,18 @@ import time
 import keras
 
 WIDTH = 79
-"""Longest line; the last column would make some terminals wrap."""
-_WINDOW = 1_000  # steps of the moving average; with pictures and checkpoints
+"""Maximum length of a line; some terminals wrap at the last column."""
+_WINDOW = 1_000  # steps of the moving average, including pictures and checkpoints
 _LINE_SECONDS = 0.2  # between updates on a terminal
 _PLAIN_SECONDS = 30  # between lines in a pipe or a file
 _ESTIMATE_STEPS, _ESTIMATE_SECONDS = 5, 3.0
 
 
 class _Terminal:
-    """Standard output with at most one line that is written over.
+    """Standard output with at most one line that is overwritten.
 
-    Output that cannot be written, as to a pipe whose reader has gone, is dropped: it
-    must not end a run.
+    Output that cannot be written, e.g. to a closed pipe, is dropped, so that it does
+    not end a run.
     """
 
     def __init__(self):
@@ -30,12 +30,12 @@ class _Terminal:
         self._width = 0
 
     def show(self, text):
-        """Shows a line until the next one."""
+        """Shows a line, which the next one replaces."""
         self._write("\r" + text.ljust(self._width))
         self._width = len(text)
 
     def end_line(self):
-        """Leaves the line that is shown where it is."""
+        """Keeps the current line on the terminal."""
         if self._width:
             self._write("\n")
             self._width = 0
@@ -54,7 +54,7 @@ _TERMINAL = _Terminal()
 
 
 def say(text):
-    """Prints a line; the line of progress that is shown goes on below it.
+    """Prints a line above the current progress line.
 
     Args:
         text: The line.
@@ -63,7 +63,7 @@ def say(text):
 
 
 def duration(seconds):
-    """Returns a time in words, in the unit in which it is easiest to read.
+    """Formats a duration in the most readable unit.
 
     Args:
         seconds: A number of seconds.
@@ -80,15 +80,16 @@ def duration(seconds):
 
 
 class Progress(keras.callbacks.Callback):
-    """Shows step, error, KL, beta, images per second and the time left.
+    """Shows step, error, KL, beta, images per second and the remaining time.
 
-    On a terminal it is one line that changes. In a pipe or a file a line is added
-    every 30 seconds. After a few steps it says once how long the run will take here.
+    On a terminal this is one line that is updated. In a pipe or a file a line is added
+    every 30 seconds. After a few steps the estimated duration of the run is printed
+    once.
 
     Args:
-        last_step: The step at which the run ends.
-        batch_size: Images in a step.
-        clock: Function () -> seconds.
+        last_step: The last step of the run.
+        batch_size: Number of images per step.
+        clock: Function that returns the time in seconds.
     """
 
     def __init__(self, last_step, batch_size, clock=time.monotonic):
@@ -96,13 +97,13 @@ class Progress(keras.callbacks.Callback):
         self.last_step = last_step
         self.batch_size = batch_size
         self.clock = clock
-        # Ends of steps, that of the first one too: it is a compilation.
+        # End times of steps, starting with the first, which includes the compilation.
         self._ends = collections.deque(maxlen=_WINDOW + 1)
         self._shown = clock()
         self._estimated = False
 
     def on_train_batch_end(self, batch, logs=None):
-        """Shows the step, if it is time."""
+        """Updates the line if it is due."""
         now = self.clock()
         self._ends.append(now)
         step = int(self.model.optimizer.iterations.numpy())
@@ -116,14 +117,14 @@ class Progress(keras.callbacks.Callback):
             show(self.line(step, logs or {}))
 
     def on_train_end(self, logs=None):
-        """Leaves the last line on the terminal."""
+        """Keeps the last line on the terminal."""
         _TERMINAL.end_line()
 
     def line(self, step, logs):
-        """Returns the line of a step, of at most `WIDTH` characters.
+        """Returns the line for a step, of at most `WIDTH` characters.
 
         Args:
-            step: Steps in all, those before a resumption included.
+            step: Total number of steps, including those before the run was resumed.
             logs: Means since the last summary.
         """
         parts = [f"step {step}/{self.last_step}"]
@@ -139,7 +140,7 @@ class Progress(keras.callbacks.Callback):
         return "  ".join(parts)[:WIDTH]
 
     def _seconds_a_step(self):
-        """Mean over recent steps, None before there are two."""
+        """Returns the mean over recent steps, or None before the second step."""
         steps = len(self._ends) - 1
         return (self._ends[-1] - self._ends[0]) / steps if steps > 0 else None
 
@@ -157,7 +158,7 @@ class Progress(keras.callbacks.Callback):
 
 
 def _short(value, name):
-    """Returns a number in at most 8 characters."""
+    """Formats a number with at most 8 characters."""
     if name == "beta" or abs(value) >= 1_000:
         return f"{value:.2g}"
     return f"{value:.4f}" if name == "error" else f"{value:.1f}"

@@ -1,4 +1,4 @@
-"""Recipes: named settings, as data, with what they reached."""
+"""Recipes: named sets of settings, with their sources and scores."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -6,17 +6,17 @@ from collections.abc import Mapping
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """Named settings of a run, with where they come from and what they reached.
+    """A named set of settings of a run.
 
     Attributes:
-        settings: Names of `RunConfig` settings -> values.
-        source: Where the settings are from.
+        settings: Dict from names of `RunConfig` settings to values.
+        source: Origin of the settings.
         command: The command that runs them.
-        score: What that command reached here, or who measured it.
-        dataset_settings: Further settings for single data sets.
-        model_settings: Further settings for single models, by name; they go before
-            all others.
-        scales: Whether the settings in `SCHEDULE` follow the number of steps.
+        score: Score of that command, and who measured it.
+        dataset_settings: Further settings for individual data sets.
+        model_settings: Further settings for individual models, by name; they take
+            precedence over all others.
+        scales: Whether the settings in `SCHEDULE` are scaled with the number of steps.
     """
 
     settings: Mapping[str, object]
@@ -45,13 +45,13 @@ class Recipe:
         }
 
     def schedule(self, settings, steps):
-        """Returns the settings in `SCHEDULE` for another number of steps.
+        """Returns the settings in `SCHEDULE`, scaled to another number of steps.
 
-        Each keeps its fraction of the steps; 0 stays 0.
+        Each keeps its proportion of the steps; 0 stays 0.
 
         Args:
-            settings: What `settings_for` returned.
-            steps: Steps of the run.
+            settings: Settings returned by `settings_for`.
+            steps: Number of steps of the run.
         """
         if not self.scales:
             return {}
@@ -74,7 +74,7 @@ SCHEDULE = (
     "mask_responsibility_start",
     "mask_responsibility_steps",
 )
-"""Settings in steps that say when something happens in a run."""
+"""Settings that are numbers of steps, at which something happens in a run."""
 
 
 _SCHEDULE = {"steps": 8_000, "warmup_steps": 500, "decay_steps": 7_500}
@@ -97,9 +97,9 @@ RECIPES = {
         source="Section 3.3 and Appendix E of the paper, and the authors' release",
         command="python train.py --recipe=paper --dataset=NAME",
         score="ARI-FG 0.85 on ObjectsRoom by the paper; not run here",
-        scales=False,  # its settings stay those of the paper
+        scales=False,  # its settings are always those of the paper
         model_settings={
-            # Locatello et al.; what the paper's baseline used is not public.
+            # Locatello et al.; the settings of the paper's baseline are not public.
             "slot_attention": {
                 "batch_size": 64,
                 "learning_rate": 4e-4,
@@ -119,15 +119,16 @@ RECIPES = {
             "posterior_scale_bias": -3.0,
             "log_sigma_rate": 0.1,
             "initialization": "glorot",
-            # Embeddings that are clusters of regions of one colour from the first
-            # step, and a learned part that hardly moves while they are good.
+            # Embeddings that cluster regions of one colour from the first step, with a
+            # learned part that changes slowly while they are good.
             "appearance_scale": 3.0,
             "region_passes": 4,
             "gate_rate": 0.01,
             "pooled_statistics": True,
-            # Object masks follow attention masks; those learn from responsibilities
-            # alone, late and slowly: begun at step 1,000 with log_sigma_rate 1 they
-            # followed the round object masks of that time (0.99 -> 0.90 ARI-FG).
+            # Object masks follow attention masks, and these learn only from
+            # responsibilities, late and slowly: starting at step 1,000 with
+            # log_sigma_rate 1, they followed the blurred object masks of that stage
+            # (0.99 -> 0.90 ARI-FG).
             "stop_mask_gradient": True,
             "mask_guidance": 5.0,
             "mask_guidance_steps": 1_500,
@@ -135,8 +136,8 @@ RECIPES = {
             "mask_responsibility": 0.3,
             "mask_responsibility_start": 2_000,
             "mask_responsibility_steps": 500,
-            # So few steps are over before GECO has found a beta: start with a good
-            # one and keep it. The goal is the paper's squared error at this sigma_x.
+            # The run is too short for GECO to find beta: start with a good one and keep
+            # it. The goal is the paper's squared error at this sigma_x.
             "pixel_scale": 0.15,
             "geco_goal": -0.91,
             "geco_initial_beta": 0.06,
@@ -148,7 +149,8 @@ RECIPES = {
         score="sprites/hard, seed 0: ARI-FG 0.98 and MSC-FG 0.97 of attention masks, "
         "0.67 and 0.69 of object masks; see docs/results.md",
         dataset_settings={
-            # Flat colours: whatever differs is an edge, and regions are of one colour.
+            # Flat colours: every difference is an edge, and regions have a single
+            # colour.
             **dict.fromkeys(
                 ("sprites/easy", "sprites/hard", "sprites/easy_64", "sprites/hard_64"),
                 {"region_passes": 16, "region_edge_scale": 0.06},
@@ -159,10 +161,11 @@ RECIPES = {
             ),
         },
         model_settings={
-            # The baselines keep the settings that they were measured with on
-            # sprites/easy; those above were found for GENESIS-V2.
+            # The settings above were tuned for GENESIS-V2. The baselines keep the
+            # settings with which they were evaluated on sprites/easy.
             "genesis": {**_LONGER, "geco_initial_beta": 0.1},
-            # With 0.1 one slot takes all objects; with 0.5 one run of two saw none.
+            # With 0.1 one slot contains all objects; with 0.5 one of two runs found
+            # none.
             "monet": {**_LONGER, "geco_initial_beta": 0.3},
             "slot_attention": {**_SCHEDULE, "filters": 32},
         },

@@ -1,8 +1,9 @@
-"""Processes of a job wait for each other and compare their settings.
+"""A rendezvous, at which the processes of a job compare their settings.
 
-TensorFlow waits for ever and says nothing, and workers with different settings train
-to the end, wrongly. So the processes meet first, at the ports that TensorFlow then
-takes: each connects to those before it, and both sides tell their settings.
+TensorFlow waits for missing workers indefinitely without a message, and trains wrongly
+if workers have different settings. Therefore the processes first connect on the ports
+that TensorFlow will use: each connects to those before it in the order, and both sides
+send their settings.
 """
 
 import contextlib
@@ -16,7 +17,7 @@ from genesis_keras.training.progress import say
 
 _SAY_EVERY = 30.0  # seconds
 _TRY_EVERY = 0.2
-_PATIENCE = 5.0  # seconds for an answer
+_PATIENCE = 5.0  # seconds to wait for an answer
 _MAX_BYTES = 2**20
 
 
@@ -25,18 +26,18 @@ class WorkerLostError(RuntimeError):
 
 
 def meet(cluster, settings, timeout):
-    """Waits until all processes of a job are there, and compares their settings.
+    """Waits until all processes of a job have started, and compares their settings.
 
-    Every 30 seconds a line says who is missing.
+    Every 30 seconds the missing processes are printed.
 
     Args:
         cluster: The `Cluster`.
         settings: Dict of JSON values that must be the same in all processes.
-        timeout: Seconds to wait; 0 for ever.
+        timeout: Seconds to wait; 0 to wait indefinitely.
 
     Raises:
-        ValueError: Settings differ, or the port of this process is in use.
-        WorkerLostError: A process has not come in time.
+        ValueError: If settings differ, or the port of this process is in use.
+        WorkerLostError: If a process has not started in time.
     """
     met = {cluster.name: settings}
     names = list(cluster.addresses)
@@ -80,7 +81,7 @@ def _wait(cluster, earlier, hello, met, timeout):
 
 @contextlib.contextmanager
 def _listening(cluster):
-    """A server at the port of this process."""
+    """Returns a server socket on the port of this process."""
     address = cluster.addresses[cluster.name]
     port = int(address.rpartition(":")[2])
     try:
@@ -88,7 +89,7 @@ def _listening(cluster):
             server = socket.create_server(
                 ("", port), family=socket.AF_INET6, dualstack_ipv6=True
             )
-        except (OSError, ValueError) as error:  # there is no IPv6
+        except (OSError, ValueError) as error:  # IPv6 is not available
             if getattr(error, "errno", None) == errno.EADDRINUSE:
                 raise
             server = socket.create_server(("", port))
@@ -101,18 +102,18 @@ def _listening(cluster):
         yield server
     finally:
         with contextlib.suppress(OSError):
-            server.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
+            server.shutdown(socket.SHUT_RDWR)  # wakes up the accepting thread
         server.close()
 
 
 def _answer(listener, hello, met):
-    """Tells everyone who asks the settings, until the listener is closed."""
+    """Sends the settings to every client until the listener is closed."""
     while True:
         try:
             connection, _ = listener.accept()
         except OSError:
             return
-        # Whoever speaks otherwise is no process of the job.
+        # A client with another protocol is not a process of the job.
         with connection, contextlib.suppress(OSError, ValueError):
             connection.settimeout(_PATIENCE)
             name, settings = _receive(connection)
@@ -121,7 +122,7 @@ def _answer(listener, hello, met):
 
 
 def _ask(address, name, hello):
-    """Returns the settings of another process, or raises OSError or ValueError."""
+    """Returns the settings of another process; may raise OSError or ValueError."""
     host, _, port = address.rpartition(":")
     with socket.create_connection((host.strip("[]"), int(port)), _PATIENCE) as other:
         other.sendall(hello)

@@ -50,34 +50,37 @@ from genesis_keras.training.summaries import (
 
 _JIT = {"auto": "auto", "on": True, "off": False}
 _NUM_PICTURES = 8
-# Initial loss scale. Keras's 2^15 is made for means: our losses are sums over pixels,
-# and a run began with seven steps whose gradients overflowed.
+# Initial loss scale. Keras's 2^15 is intended for means. Our losses are sums over
+# pixels, with which the gradients of the first seven steps overflowed.
 _FLOAT16_SCALE = 2.0**6
 
 
 def train(config, workdir, resume=False, validate=None):
-    """Trains a model and leaves it in `workdir`.
+    """Trains a model and saves it in `workdir`.
 
-    The folder receives `config.json`, `checkpoints/`, TensorBoard events,
-    `pictures/`, `watch.json` and at the end `model.keras`.
+    The folder will contain `config.json`, `checkpoints/`, TensorBoard events,
+    `pictures/`, `watch.json` and, when training has finished, `model.keras`.
 
     Args:
         config: A `RunConfig`.
         workdir: Folder of the run.
-        resume: Continue from the newest checkpoint there; without one, start.
-        validate: Function (model) -> dict of scores, called with every picture.
+        resume: Whether to continue from the newest checkpoint in the folder; if there
+            is none, training starts from scratch.
+        validate: Function (model) -> dict of scores, called whenever pictures are
+            written.
 
     Returns:
         The trained model.
 
     Raises:
-        ValueError: The folder holds a run and `resume` is False, or another run, or
-            another process is training in it.
-        DivergedError: The loss is no longer finite; checkpoints are kept.
-        PreemptedError: SIGTERM or Ctrl-C came; a checkpoint is saved.
-        WorkerLostError: Another process of a multi-worker job is gone, or did not come.
-        MemoryError: A step does not fit into memory.
-        OSError: The folder cannot be written.
+        ValueError: If the folder contains a run and `resume` is False, or contains a
+            different run, or is in use by another process.
+        DivergedError: If the loss is no longer finite; checkpoints are kept.
+        PreemptedError: If SIGTERM or Ctrl-C is received; a checkpoint is saved first.
+        WorkerLostError: If another process of a multi-worker job was lost or did not
+            start.
+        MemoryError: If a training step does not fit into memory.
+        OSError: If the folder cannot be written.
     """
     workdir = pathlib.Path(workdir)
     same = {**decisive_settings(config), "resume": bool(resume)}
@@ -127,7 +130,7 @@ def _naming_lost_workers(strategy):
 
 @contextlib.contextmanager
 def _explaining(config):
-    """Says of errors of TensorFlow in a step what they mean for the run."""
+    """Translates TensorFlow's errors in a training step to clear messages."""
     try:
         yield
     except tf.errors.ResourceExhaustedError as error:
@@ -153,11 +156,11 @@ def build_model(config):
         config: A `RunConfig`.
 
     Raises:
-        ValueError: An unknown model, or settings that do not fit it.
+        ValueError: If the model is unknown, or the settings are invalid for it.
     """
     model_class = get_model(config.model)
     settings = dataclasses.asdict(config)
-    # Settings of the run that have the name of an argument of the model are its.
+    # Settings with the name of a model argument are passed to the model.
     names = settings_of(model_class)
     model = model_class(
         **{k: v for k, v in settings.items() if k in names}, dtype=config.precision
@@ -180,9 +183,9 @@ def build_model(config):
 
 
 def _claim(workdir, config, resume):
-    """Makes the folder this run's, or refuses it.
+    """Claims the folder for this run, or raises an error.
 
-    One in which a run began and saved nothing, as without its data, is free.
+    A folder whose run has not saved anything, e.g. since it had no data, can be reused.
     """
     if holds_run(workdir):
         if not resume:
@@ -226,7 +229,7 @@ def _fit(model, config, workdir, strategy, store, step, validate):
             stack.enter_context(Preemption(save)),
         ]
         if model.has_likelihood:
-            callbacks.insert(0, _geco(config))  # first, as the others read its logs
+            callbacks.insert(0, _geco(config))  # first, since the others read its logs
         if chief:
             callbacks.append(Progress(config.steps, config.batch_size))
             say(_first_line(config))
@@ -235,12 +238,12 @@ def _fit(model, config, workdir, strategy, store, step, validate):
             steps_per_epoch=config.steps - step,
             shuffle=False,
             callbacks=callbacks,
-            verbose=0,  # Progress shows more in less
+            verbose=0,  # replaced by Progress
         )
 
 
 def _first_line(config):
-    """What is said while the first step is being compiled, which can take minutes."""
+    """Returns the message before the first step, whose compilation takes minutes."""
     device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
     return (
         f"compiling the training step of {config.model} for the {device}: "
@@ -250,7 +253,7 @@ def _first_line(config):
 
 
 def _on_average(validate):
-    """Returns the function that scores a model with the average of its weights."""
+    """Returns a function that scores a model with the average of its weights."""
 
     def score(model):
         with averaged_weights(model):
@@ -260,7 +263,7 @@ def _on_average(validate):
 
 
 def _showing(model, config, workdir, writer, shown, validate, step):
-    """What the chief shows every so many steps: pairs of interval and function."""
+    """Returns the chief's periodic actions: pairs of interval and function."""
     examples = load(
         config.dataset,
         "validation",

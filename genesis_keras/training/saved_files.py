@@ -1,4 +1,4 @@
-"""The model files of a run, as far as they can be read without TensorFlow."""
+"""The model files of a run: functions that do not need TensorFlow."""
 
 import contextlib
 import json
@@ -9,11 +9,11 @@ import zipfile
 import zlib
 
 MODEL_FILE = "model.keras"
-"""What a run that has ended leaves."""
+"""The model file of a finished run."""
 RECORD = "genesis_keras_run.json"
-"""Member of a model file that says its run; Keras passes over it."""
-# What reading a damaged archive raises: a flipped bit in a header can mean a
-# compression or an encryption that does not exist.
+"""Member of a model file that records the run; ignored by Keras."""
+# Errors raised on reading a damaged archive. A flipped bit in a header can indicate a
+# compression or encryption that does not exist.
 DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -33,7 +33,7 @@ class DamagedFileError(ValueError):
 
 
 def checkpoint_steps(folder):
-    """Returns the steps that have a checkpoint in a folder, oldest first.
+    """Returns the steps with a checkpoint in a folder, oldest first.
 
     Args:
         folder: The `checkpoints` of a run.
@@ -55,7 +55,7 @@ def checkpoint_path(folder, step):
 
 
 def saved_models(workdir):
-    """Returns the paths of what a run has saved, checkpoints first, the newest first.
+    """Returns the model files of a run: checkpoints from the newest, then the model.
 
     Args:
         workdir: Folder of the run.
@@ -73,8 +73,8 @@ def find_model(workdir):
         workdir: Folder of the run.
 
     Returns:
-        Path of `model.keras` and None; where the run was interrupted, also after it
-        went on from a finished one, path and step of the newest checkpoint.
+        The path of `model.keras` and None, or, if the run was interrupted (possibly
+        after it was extended), path and step of the newest checkpoint.
     """
     finished = pathlib.Path(workdir) / MODEL_FILE
     folder = pathlib.Path(workdir) / "checkpoints"
@@ -89,17 +89,17 @@ def find_model(workdir):
 
 
 def read_record(path):
-    """Reads which run a model file is of.
+    """Reads the record of the run from a model file.
 
     Args:
         path: The `.keras` file.
 
     Returns:
-        Dict of "model", the name of its class, "step" and "settings"; empty where the
-        file does not say it.
+        Dict of "model" (the class name), "step" and "settings"; empty if the file has
+        no record.
 
     Raises:
-        DamagedFileError: It cannot be read.
+        DamagedFileError: If the file cannot be read.
     """
     try:
         with zipfile.ZipFile(path) as archive:

@@ -1,4 +1,4 @@
-"""Searches settings of a run with KerasTuner; `train.py --tune` is its command."""
+"""Hyperparameter search with KerasTuner; the command is `train.py --tune`."""
 
 import dataclasses
 import math
@@ -18,29 +18,29 @@ from genesis_keras.training.preemption import PreemptedError
 from genesis_keras.training.run import train
 
 HYPERBAND_FACTOR = 3
-MAX_EPOCHS = HYPERBAND_FACTOR**2  # the shortest trials take a ninth of the steps
+MAX_EPOCHS = HYPERBAND_FACTOR**2  # the shortest trials have a ninth of the steps
 _GOAL = "goal_mse"
 
 
 def search_space(config, held=()):
-    """Returns the `keras_tuner.HyperParameters` that a model has.
+    """Returns the `keras_tuner.HyperParameters` to search for a model.
 
-    Learning rate, K, feature size, kernel, GECO's goal and step, sigma_x. Intervals
-    lie around the values of `config`, the first trial's. The goal is drawn as the
-    squared error that it stands for (`goal_mse`): what goal can be met depends on
-    sigma_x.
+    These are learning rate, K, feature size, kernel, GECO's goal and step size, and
+    sigma_x. The intervals are centred at the values of `config`, which the first trial
+    uses. The goal is parametrised by the corresponding squared error (`goal_mse`),
+    because the goals that can be met depend on sigma_x.
 
     Args:
         config: A `RunConfig`.
-        held: Names of settings that are not searched.
+        held: Names of settings that are kept fixed.
 
     Raises:
-        ValueError: Every setting is held.
+        ValueError: If all settings are kept fixed.
     """
     space = keras_tuner.HyperParameters()
     rate, step = config.learning_rate, config.geco_step_size
     scale = config.pixel_scale
-    # What the recipe's goal means at its own sigma_x, whichever is held here.
+    # The squared error of the recipe's goal at its own sigma_x.
     names = ("model", "dataset", "recipe")
     recipe = resolve({name: getattr(config, name) for name in names})
     error = goal_mse(recipe.geco_goal, recipe.pixel_scale)
@@ -76,17 +76,17 @@ def search_space(config, held=()):
 
 
 def goal_mse(goal, pixel_scale):
-    """Returns the mean squared error that a goal of GECO stands for.
+    """Converts a goal of GECO to a mean squared error.
 
-    The error of a Gaussian is `log(sigma_x sqrt(2 pi)) + MSE / (2 sigma_x^2)` nats per
-    pixel and channel.
+    The reconstruction error of a Gaussian is `log(sigma_x sqrt(2 pi)) + MSE / (2
+    sigma_x^2)` nats per pixel and channel.
 
     Args:
         goal: C, nats per pixel and channel.
         pixel_scale: sigma_x.
 
     Raises:
-        ValueError: The goal is below that of no error at all.
+        ValueError: If the goal is below the error of a perfect reconstruction.
     """
     floor = math.log(pixel_scale * math.sqrt(2 * math.pi))
     if goal <= floor:
@@ -98,7 +98,7 @@ def goal_mse(goal, pixel_scale):
 
 
 def goal_of_mse(mse, pixel_scale):
-    """Returns GECO's goal that stands for a mean squared error.
+    """Converts a mean squared error to a goal of GECO.
 
     Args:
         mse: The mean squared error.
@@ -109,18 +109,18 @@ def goal_of_mse(mse, pixel_scale):
 
 
 def make_oracle(algorithm, objective, num_trials, config, held=()):
-    """Returns what proposes the trials.
+    """Returns the KerasTuner oracle, which proposes the trials.
 
     Args:
-        algorithm: "hyperband", many short trials of which the best go on, or
-            "bayesian", trials of full length.
+        algorithm: "hyperband" for many short trials of which the best continue, or
+            "bayesian" for trials of full length.
         objective: One of `OBJECTIVES`.
-        num_trials: The largest number of trials. Hyperband ends by itself after 23.
+        num_trials: Maximum number of trials. Hyperband ends after 23.
         config: A `RunConfig`: default values, steps and seed.
-        held: Names of settings that are not searched.
+        held: Names of settings that are kept fixed.
 
     Raises:
-        ValueError: Unknown algorithm or objective.
+        ValueError: If the algorithm or objective is unknown.
     """
     if algorithm not in ALGORITHMS:
         raise ValueError(f"algorithm must be one of {ALGORITHMS}; got {algorithm!r}")
@@ -146,10 +146,10 @@ def make_oracle(algorithm, objective, num_trials, config, held=()):
 
 
 class RunTuner(keras_tuner.Tuner):
-    """Makes a run of each trial, in `workdir/search/trial_ID/run`.
+    """Runs each trial in `workdir/search/trial_ID/run`.
 
     Args:
-        base: Dict of the settings that all trials share; `steps` of the longest.
+        base: Dict of the common settings of all trials; `steps` is that of the longest.
         score: Function (model) -> dict of scores.
         workdir: Folder of the search.
         oracle: What `make_oracle` returned.
@@ -162,15 +162,15 @@ class RunTuner(keras_tuner.Tuner):
         self.workdir = pathlib.Path(workdir)
 
     def run_trial(self, trial):
-        """Trains, goes on training or finishes an interrupted trial.
+        """Trains a trial, continues its training, or finishes an interrupted one.
 
         Returns:
             Dict of the objective.
 
         Raises:
-            keras_tuner.errors.FailedTrialError: The run has diverged, or does not
-                fit into memory.
-            keras_tuner.errors.FatalError: The search is to end now.
+            keras_tuner.errors.FailedTrialError: If the run diverges, or does not fit
+                into memory.
+            keras_tuner.errors.FatalError: If the search has to end.
         """
         values = trial.hyperparameters.values
         config = resolve({**self.base, **settings_of_trial(values, self.base)})
@@ -204,29 +204,29 @@ class RunTuner(keras_tuner.Tuner):
 
 
 def search(base, workdir, score, num_trials, objective, algorithm, held=()):
-    """Runs a search, or goes on with the one in `workdir`.
+    """Runs a search, or resumes the one in `workdir`.
 
-    The folder receives `best.json`, settings that `train.py --config` takes,
-    `results.md`, a table of all trials, and TensorBoard's HParams. With the
-    environment variables of KerasTuner's distributed mode this process is the chief,
-    which hands out trials and writes the results, or one of the workers.
+    The folder will contain `best.json` (settings for `train.py --config`), `results.md`
+    (a table of all trials) and TensorBoard's HParams. With the environment variables of
+    KerasTuner's distributed mode, this process is either the chief, which assigns
+    trials and writes the results, or a worker.
 
     Args:
         base: Dict of the settings that all trials share; `steps` of the longest.
-        workdir: Folder of the search, on a file system that all workers see.
+        workdir: Folder of the search, on a file system shared by all workers.
         score: Function (model) -> dict of scores.
-        num_trials: The largest number of trials.
+        num_trials: Maximum number of trials.
         objective: One of `OBJECTIVES`.
         algorithm: One of `ALGORITHMS`.
-        held: Names of settings of `base` that are not searched.
+        held: Names of settings of `base` that are kept fixed.
 
     Returns:
-        The table of trials, Markdown; None for a worker.
+        The table of trials in Markdown; None for a worker.
 
     Raises:
-        ValueError: An argument or a setting is wrong, or no trial has a score.
-        PreemptedError: SIGTERM came; the trial that was running has saved.
-        OSError: The folder cannot be written.
+        ValueError: If an argument or a setting is invalid, or no trial has a score.
+        PreemptedError: If SIGTERM is received; the running trial is saved first.
+        OSError: If the folder cannot be written.
     """
     config = resolve(base)
     workdir = pathlib.Path(workdir)
@@ -253,7 +253,7 @@ def search(base, workdir, score, num_trials, objective, algorithm, held=()):
 
 
 def drawn(values):
-    """Returns what was drawn for a trial, without Hyperband's own values."""
+    """Returns the hyperparameters of a trial, without Hyperband's own values."""
     return {k: v for k, v in values.items() if not k.startswith("tuner/")}
 
 
@@ -261,7 +261,7 @@ def settings_of_trial(values, base):
     """Returns the settings of a trial.
 
     Args:
-        values: Dict of its hyperparameters.
+        values: Dict of the trial's hyperparameters.
         base: Dict of the settings that all trials share.
     """
     settings = drawn(values)
@@ -272,7 +272,7 @@ def settings_of_trial(values, base):
 
 
 def results_table(trials, objective):
-    """Returns trials with a score, the best first, as a Markdown table.
+    """Returns a Markdown table of the trials with a score, best first.
 
     Args:
         trials: KerasTuner's trials, in order.

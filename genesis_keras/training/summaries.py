@@ -1,4 +1,4 @@
-"""What a run shows: TensorBoard scalars and pictures, and the pictures as PNG."""
+"""The summaries of a run: TensorBoard scalars and pictures, and PNG files."""
 
 import contextlib
 import inspect
@@ -14,7 +14,7 @@ _NUM_SAMPLES = 16
 
 
 class Shown:
-    """Keeps what only shows a run from ending it: a failure becomes a warning.
+    """Turns failures of summaries into warnings, so that they do not end a run.
 
     Each warning is printed once, not at every step.
     """
@@ -24,10 +24,10 @@ class Shown:
 
     @contextlib.contextmanager
     def may_fail(self, what):
-        """Turns any error of the block into a line.
+        """Context manager that turns any error into a warning of one line.
 
         Args:
-            what: What is shown by the block, such as "pictures".
+            what: Description of the summaries, such as "pictures".
         """
         try:
             yield
@@ -40,10 +40,10 @@ class Shown:
                 say(f"warning: the run goes on without {warning}")
 
     def action(self, what, function):
-        """Returns a function of (step, logs) that may fail.
+        """Wraps a function of (step, logs) such that it may fail.
 
         Args:
-            what: What it shows.
+            what: Description of the summaries.
             function: Function (step, logs).
         """
 
@@ -56,10 +56,10 @@ class Shown:
 
 @contextlib.contextmanager
 def event_writer(folder, shown):
-    """Yields a writer of TensorBoard's events, or one that writes nothing.
+    """Yields a writer of TensorBoard events, or a no-op writer if that fails.
 
     Args:
-        folder: Where the events go.
+        folder: Folder of the events.
         shown: A `Shown`; opening and closing may fail.
     """
     writer = tf.summary.create_noop_writer()
@@ -93,7 +93,7 @@ class Scalars:
         say(f"step {step}: {line}")
 
     def write_slots(self, step, statistics):
-        """Writes how the slots are used under `slots/`."""
+        """Writes the statistics of slots under `slots/`."""
         self._write("slots", step, statistics)
 
     def _write(self, group, step, values):
@@ -103,14 +103,14 @@ class Scalars:
 
 
 class Pictures:
-    """Draws the same images and samples every time, so that steps can be compared.
+    """Writes pictures of the same images and samples at regular steps.
 
-    There are samples only of models that can draw them.
+    Samples are only written for generative models.
 
     Args:
-        model: The model; it is called with fixed draws of its own.
-        batch: Dict with "image" and, where there are labels, "segmentation".
-        folder: Where the PNG files go.
+        model: The model; it is called with fixed random numbers.
+        batch: Dict with "image" and, if there are labels, "segmentation".
+        folder: Folder of the PNG files.
         writer: A `tf.summary` file writer.
     """
 

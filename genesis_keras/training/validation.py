@@ -1,4 +1,4 @@
-"""Values of settings: of the right type, finite and within their bounds."""
+"""Definition and validation of settings: types, finite values, bounds."""
 
 import dataclasses
 import math
@@ -18,18 +18,18 @@ def setting(
     multiple=None,
     choices=None,
 ):
-    """Returns the field of a setting, from which its flag and its checks are made.
+    """Returns the dataclass field of a setting, which defines its flag and checks.
 
     Args:
-        default: The value where no recipe has another.
-        help_text: What it means, one sentence.
-        topic: Title of the group that begins with this setting in `--help`.
-        of: Names of the models that have it; None for all.
+        default: Value if the recipe does not define another.
+        help_text: Description in one sentence.
+        topic: Title of the group in `--help` that begins with this setting.
+        of: Names of the models that have the setting; None for all.
         least: The smallest value.
         most: The largest value.
-        above: What the value must exceed.
-        multiple: What the value must be a multiple of.
-        choices: The values that are allowed.
+        above: Exclusive lower bound.
+        multiple: Number of which the value must be a multiple.
+        choices: The allowed values.
     """
     bounds = {"least": least, "most": most, "above": above, "multiple": multiple}
     return dataclasses.field(
@@ -45,17 +45,17 @@ def setting(
 
 
 def checked(field, value):
-    """Returns the value of a setting in its own type.
+    """Validates the value of a setting; returns it with its declared type.
 
-    Integers are taken for floats. Nothing else is converted: "no" is no boolean, and
-    2.5 and 2.0 are no integers.
+    Integers are accepted for floats. Nothing else is converted: "no" is not a boolean,
+    and 2.5 and 2.0 are not integers.
 
     Args:
-        field: The `dataclasses.Field` that `setting` returned.
-        value: What a user gave, from a flag, a JSON file or Python.
+        field: A `dataclasses.Field` returned by `setting`.
+        value: The user's value, from a flag, a JSON file or Python.
 
     Raises:
-        ValueError: The value has another type, or lies outside its bounds.
+        ValueError: If the value has another type, or lies outside its bounds.
     """
     value = _CONVERSIONS[field.type](field.name, value)
     choices = field.metadata["choices"]
@@ -69,7 +69,7 @@ def checked(field, value):
 
 
 def _boolean(name, value):
-    # Of NumPy's too, whose type is no subclass of bool.
+    # Includes NumPy's booleans, whose type is not a subclass of bool.
     if type(value).__name__ not in ("bool", "bool_"):
         raise ValueError(f"{name} must be true or false; got {value!r}")
     return bool(value)

@@ -1,7 +1,7 @@
-"""Pictures of what a model sees: NumPy arrays in, 8-bit RGB arrays out.
+"""Visualisation of models: functions from NumPy arrays to 8-bit RGB arrays.
 
-Colour k of the palette always means slot k, in every picture of every run, so that
-panels can be compared. Images are floats in `[0, 1]`, which are clipped, or uint8.
+Colour k of the palette always represents slot k, so that pictures of different runs can
+be compared. Images are uint8, or floats in `[0, 1]`, which are clipped.
 """
 
 from genesis_keras.visualization.chart import Chart, Line, line_charts

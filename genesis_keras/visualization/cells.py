@@ -1,16 +1,16 @@
-"""The parts of pictures: images as 8-bit cells, and cells joined to a grid."""
+"""Parts of pictures: conversion of images to 8-bit cells, and grids of cells."""
 
 import numpy as np
 
 from genesis_keras.visualization.palette import colour_labels
 
 SEPARATOR = 2  # pixels between cells
-_CELL_WIDTH = 96  # pixels a cell gets at least, when the scale is not given
-_CHECKER = (8, 255, 225)  # pixels of a square, its light and its dark grey
+_CELL_WIDTH = 96  # minimum width of a cell in pixels if the scale is not given
+_CHECKER = (8, 255, 225)  # side of a square in pixels, light grey, dark grey
 
 
 def check_images(images, argument):
-    """Returns images `[N, H, W, 3]` as an array, or raises a ValueError."""
+    """Returns images `[N, H, W, 3]` as an array, or raises `ValueError`."""
     images = np.asarray(images)
     if images.ndim != 4 or images.shape[-1] != 3 or len(images) < 1:
         raise ValueError(
@@ -20,7 +20,7 @@ def check_images(images, argument):
 
 
 def check_scale(scale, width):
-    """Returns the scale, by default what makes `width` pixels a cell of 96."""
+    """Returns the scale; by default cells are at least 96 pixels wide."""
     scale = -(-_CELL_WIDTH // width) if scale is None else scale
     if int(scale) != scale or scale < 1:
         raise ValueError(f"scale must be a positive int. Received: {scale!r}")
@@ -28,7 +28,7 @@ def check_scale(scale, width):
 
 
 def as_uint8(images):
-    """Floats in [0, 1] to 8 bits; what a diverged model puts out as NaN is black."""
+    """Converts floats in [0, 1] to 8 bits; NaN (of a diverged model) is black."""
     if images.dtype == np.uint8:
         return images
     images = np.clip(np.nan_to_num(images.astype(np.float64)), 0.0, 1.0)
@@ -36,7 +36,7 @@ def as_uint8(images):
 
 
 def colour_masks(masks):
-    """Log masks `[B, K, H, W, 1]` to the colours of the largest, `[B, H, W, 3]`."""
+    """Converts log masks `[B, K, H, W, 1]` to colours of slots, `[B, H, W, 3]`."""
     return colour_labels(masks[..., 0].argmax(axis=1), zero_is_background=False)
 
 
@@ -46,7 +46,7 @@ def upscale(images, scale):
 
 
 def over_checker(images, alpha, scale):
-    """Lays transparent images `[B, H, W, 3]` over a checkerboard, scaled up."""
+    """Blends images `[B, H, W, 3]` with a checkerboard by alpha, and upscales."""
     alpha = upscale(alpha, scale)
     square, light, dark = _CHECKER
     rows, columns = np.indices(alpha.shape[1:3]) // square
@@ -56,7 +56,7 @@ def over_checker(images, alpha, scale):
 
 
 def tile(cells):
-    """Joins cells `[rows, columns, h, w, 3]`, white lines between and around them."""
+    """Arranges cells `[rows, columns, h, w, 3]` in a grid with white lines."""
     line = [(0, 0), (0, 0), (0, SEPARATOR), (0, SEPARATOR), (0, 0)]
     cells = np.pad(cells, line, constant_values=255)
     rows, columns, height, width, _ = cells.shape

@@ -1,11 +1,11 @@
-"""Line charts, drawn by Matplotlib."""
+"""Line charts with Matplotlib."""
 
 import dataclasses
 import math
 
 from genesis_keras.visualization.palette import PALETTE
 
-# Colours of the palette that can be told apart on white, as lines.
+# Colours of the palette that are distinguishable as lines on white.
 _COLOURS = [
     f"#{r:02x}{g:02x}{b:02x}" for r, g, b in PALETTE[[3, 0, 1, 4, 5, 12, 10, 7]]
 ]
@@ -18,8 +18,8 @@ class Line:
 
     Attributes:
         name: Its name in the legend.
-        x: Coordinates, ascending.
-        y: Values. A NaN leaves a gap.
+        x: Coordinates, in ascending order.
+        y: Values. NaN leaves a gap.
         error: Half the length of the error bar at each value, or None.
     """
 
@@ -34,9 +34,9 @@ class Chart:
     """One pair of axes with its lines.
 
     Attributes:
-        title: What y is, with its unit.
+        title: Description of y, with its unit.
         lines: List of `Line`.
-        x_label: What x is, with its unit.
+        x_label: Description of x, with its unit.
         ticks: Optional list of (x, text) that replaces the ticks of the x axis.
         log_x: Whether the x axis is logarithmic.
         log_y: Whether the y axis is logarithmic.
@@ -51,22 +51,22 @@ class Chart:
 
 
 def line_charts(charts):
-    """Draws charts side by side, with one legend below them.
+    """Draws charts side by side, with a common legend below.
 
     Args:
-        charts: List of `Chart`. A line has the same colour in all of them: that of
-            its name.
+        charts: List of `Chart`. Lines of the same name have the same colour in all
+            charts.
 
     Returns:
-        A `matplotlib.figure.Figure`, which `save_figures` writes as PNG and, with
-        vector graphics, as PDF.
+        A `matplotlib.figure.Figure`, which `save_figures` writes as PNG and as PDF with
+        vector graphics.
 
     Raises:
-        ValueError: If there is no chart, if a chart has no finite value, or if the
-            parts of a line have different lengths.
+        ValueError: If there is no chart, a chart has no finite value, or the arrays of
+            a line have different lengths.
     """
-    # Imported here: only those who draw charts wait for it. Without pyplot there is
-    # no global state and no display.
+    # Imported here, since it is slow and only needed for charts. Without pyplot there
+    # is no global state and no display.
     from matplotlib.figure import Figure
 
     if not charts:
@@ -128,7 +128,7 @@ def _decorate(axes, chart):
         _plain_numbers(axes.yaxis)
     else:
         low, high = axes.get_ylim()
-        # A line that is all but flat must look flat.
+        # An almost constant line should look constant.
         least = 0.05 * max(abs(low), abs(high))
         if high - low < least:
             axes.set_ylim((low + high - least) / 2, (low + high + least) / 2)
@@ -137,7 +137,7 @@ def _decorate(axes, chart):
 
 
 def _plain_numbers(axis):
-    """Labels a logarithmic axis at 1, 2, 5, 10 and so on: 50, not 5 x 10^1."""
+    """Labels a logarithmic axis at 1, 2, 5, 10 etc., as 50 rather than 5 x 10^1."""
     from matplotlib.ticker import LogLocator, StrMethodFormatter
 
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))

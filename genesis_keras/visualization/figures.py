@@ -1,4 +1,4 @@
-"""Figures for a paper: rows of images, each with a label to its left."""
+"""Figures for papers: rows of images with labels on the left."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -13,28 +13,28 @@ from genesis_keras.visualization.cells import (
 )
 from genesis_keras.visualization.files import TEXT_WIDTH
 
-_POINTS = 8.0  # size of the text in print, as in the captions of a paper
-_MARGIN = 0.5  # of the size of the font, around a label
+_POINTS = 8.0  # font size in print, as in the captions of a paper
+_MARGIN = 0.5  # around a label, in units of the font size
 
 
 def labelled_rows(rows, titles=None, scale=None):
-    """Draws rows of images with labels that are read at print size.
+    """Draws rows of images with labels that are legible in print.
 
-    The text has 8 points when the figure is printed 5.5 inches wide, the width of
-    the text of a NeurIPS page.
+    The font size is 8 points if the figure is printed with a width of 5.5 inches, the
+    text width of a NeurIPS page.
 
     Args:
-        rows: list of (label, images `[N, H, W, 3]`); labels may have line breaks,
-            and rows may differ in N: places without an image are white.
-        titles: optional list of str, above the columns.
-        scale: int, pixels of the picture for one pixel of an image. Default: as
-            many as make a cell 96 pixels wide.
+        rows: List of (label, images `[N, H, W, 3]`); labels may have line breaks, and
+            rows may differ in N: missing images are white.
+        titles: Optional list of str, the titles of the columns.
+        scale: int, upscaling factor of the images. By default images are at least 96
+            pixels wide.
 
     Returns:
         uint8 array `[height, width, 3]`.
 
     Raises:
-        ValueError: on no rows, images of different sizes, or more titles than
+        ValueError: If there are no rows, images of different sizes, or more titles than
             columns.
     """
     if not rows:
@@ -65,8 +65,8 @@ def _pad(cells, columns):
 
 
 def _font(labels, grid_width):
-    """The font that has `_POINTS` when the whole figure is `TEXT_WIDTH` wide."""
-    share = _POINTS / (72.0 * TEXT_WIDTH)  # size of the font, of the figure's width
+    """Returns the font that has `_POINTS` if the figure is `TEXT_WIDTH` wide."""
+    share = _POINTS / (72.0 * TEXT_WIDTH)  # font size relative to the figure's width
     length = _length(ImageFont.load_default(100), labels) / 100.0 + 2 * _MARGIN
     size = share * grid_width / max(1.0 - share * length, 0.5)
     return ImageFont.load_default(max(size, 8.0))
@@ -78,7 +78,7 @@ def _length(font, labels):
 
 
 def _labels(labels, font, height):
-    """The column of the labels, each centred beside its row."""
+    """Draws the column of labels, each centred at its row."""
     margin = _MARGIN * font.size
     width = int(np.ceil(_length(font, labels) + 2 * margin))
     rows = len(labels) * (height + SEPARATOR) + SEPARATOR
@@ -93,7 +93,7 @@ def _labels(labels, font, height):
 
 
 def _titles(titles, font, cell_width, left, width):
-    """The row of the titles, each centred above its column and shrunk to fit."""
+    """Draws the row of titles, each centred at its column and shrunk to fit."""
     height = int(np.ceil(1.6 * font.size))
     picture = Image.new("RGB", (width, height), "white")
     draw = ImageDraw.Draw(picture)

@@ -1,4 +1,4 @@
-"""Pictures as files."""
+"""Writing of pictures to files."""
 
 import pathlib
 
@@ -8,19 +8,19 @@ from PIL import Image
 from genesis_keras.storage import replacing
 
 TEXT_WIDTH = 5.5
-"""Inches that a figure is wide in print: the text of a NeurIPS page."""
+"""Width of a figure in print, in inches: the text width of a NeurIPS page."""
 
 
 def save_png(path, image):
-    """Writes a picture, whole or not at all.
+    """Writes a picture atomically.
 
     Args:
-        path: str or path-like; missing folders are made.
+        path: str or path-like; missing folders are created.
         image: uint8 array `[height, width, 3]`.
 
     Raises:
-        ValueError: if the image is of another shape or dtype.
-        OSError: if it cannot be written; a picture there before is intact.
+        ValueError: If the image has another shape or dtype.
+        OSError: If it cannot be written; an existing file is not changed.
     """
     image = _check_picture(image)
     with replacing(path) as partial:
@@ -28,23 +28,24 @@ def save_png(path, image):
 
 
 def save_pdf(path, image, width=TEXT_WIDTH):
-    """Writes a picture as a PDF page of its own size, whole or not at all.
+    """Writes a picture as a PDF page of its size, atomically.
 
     Args:
         path: str or path-like; missing folders are made.
         image: uint8 array `[height, width, 3]`.
-        width: float, inches that the page is wide.
+        width: Float, width of the page in inches.
 
     Raises:
-        ValueError: if the image is of another shape or dtype, or the width not
+        ValueError: If the image has another shape or dtype, or the width is not
             positive.
-        OSError: if it cannot be written; a file there before is intact.
+        OSError: If it cannot be written; an existing file is not changed.
     """
     image = _check_picture(image)
     if not width > 0:
         raise ValueError(f"width must be positive. Received: {width}")
     page = Image.fromarray(image)
-    # Pillow stores the page as a JPEG: at 95, with full colour, nothing is seen of it.
+    # Pillow stores the page as a JPEG; quality 95 with full chroma has no visible
+    # artefacts.
     options = {"resolution": page.width / width, "quality": 95, "subsampling": 0}
     with replacing(path) as partial:
         page.save(partial, format="PDF", **options)
@@ -54,14 +55,14 @@ def save_figures(folder, figures, pdf=False):
     """Writes pictures and charts into a folder.
 
     Args:
-        folder: path-like; made if it is not there.
-        figures: dict of name -> uint8 array `[height, width, 3]`, or a
-            `matplotlib.figure.Figure`, whose PDF has vector graphics.
-        pdf: bool, whether each is written as a PDF too.
+        folder: Path-like; created if it does not exist.
+        figures: Dict from names to uint8 arrays `[height, width, 3]`, or
+            `matplotlib.figure.Figure`s, whose PDFs have vector graphics.
+        pdf: bool, whether to write each as a PDF as well.
 
     Raises:
-        ValueError: see `save_png`.
-        OSError: see `save_png`.
+        ValueError: See `save_png`.
+        OSError: See `save_png`.
     """
     for name, figure in figures.items():
         path = pathlib.Path(folder) / name

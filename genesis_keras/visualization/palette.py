@@ -1,9 +1,9 @@
-"""The colours of slots and labels, the same in every picture."""
+"""The palette of slots and labels."""
 
 import numpy as np
 
-# Twenty colours chosen to be told apart (after Sasha Trubetskoy), without the greys,
-# which mean background, ignored and "no slot" here.
+# The twenty distinct colours of Sasha Trubetskoy, without greys, which represent
+# background, ignored and "no slot" here.
 PALETTE = np.array(
     [
         (230, 25, 75),
@@ -34,19 +34,19 @@ IGNORED = np.array((160, 160, 160), np.uint8)
 
 
 def colour_labels(labels, zero_is_background=True):
-    """Colours every label with its own colour of the palette.
+    """Maps labels to colours of the palette.
 
     Args:
-        labels: integer array of any shape. Labels past the end of `PALETTE` start
-            it again; negative labels are `IGNORED`.
-        zero_is_background: bool, label 0 is `BACKGROUND`, as in a ground truth.
-            False: it is colour 0, as for slots, where any may be the background.
+        labels: Integer array of any shape. Labels beyond the length of `PALETTE` repeat
+            its colours; negative labels are `IGNORED`.
+        zero_is_background: bool, whether label 0 is `BACKGROUND`, as in a ground truth.
+            If False, it is colour 0, as for slots, any of which may be the background.
 
     Returns:
-        uint8 array of the shape of `labels` and a last axis of 3.
+        uint8 array of the shape of `labels` with an additional last axis of 3.
 
     Raises:
-        ValueError: if the labels are not integers.
+        ValueError: If the labels are not integers.
     """
     labels = np.asarray(labels)
     if not np.issubdtype(labels.dtype, np.integer):

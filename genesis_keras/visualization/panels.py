@@ -1,4 +1,4 @@
-"""Panels of what a model sees, one row an image, and grids of images."""
+"""Panels of a model's outputs, with one row per image, and grids of images."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -15,7 +15,7 @@ from genesis_keras.visualization.cells import (
 )
 from genesis_keras.visualization.palette import IGNORED, PALETTE, colour_labels
 
-_HEADER_HEIGHT = 36  # pixels, two lines of text and the bar of a slot
+_HEADER_HEIGHT = 36  # pixels, for two lines of text and the bar of a slot
 _FONT_SIZES = range(12, 6, -1)
 
 _OUTPUT_CHANNELS = {
@@ -27,29 +27,29 @@ _OUTPUT_CHANNELS = {
 
 
 def segmentation_panel(images, outputs, true_labels=None, max_images=8, scale=None):
-    """Draws one row for each image: what went in, what came out, and every slot.
+    """Draws a row for each image: input, outputs, and every slot.
 
-    The columns are the input, the ground truth when given, the reconstruction, the
-    attention and the object masks (the colour of the largest one at each pixel) and
-    then the slots: each component through its object mask, over a checkerboard. A
-    slot beyond the image's `num_slots` is left grey. A bar above each slot column has
-    the slot's colour.
+    The columns are the input, the ground truth (if given), the reconstruction, the
+    attention and the object masks (the colour of the largest at each pixel), and the
+    slots: each component with its object mask as the alpha channel, over a
+    checkerboard. Slots beyond the image's `num_slots` are grey. The bar above the
+    column of a slot has the slot's colour.
 
     Args:
-        images: array `[B, H, W, 3]`.
-        outputs: dict with arrays or tensors `reconstruction [B, H, W, 3]`,
+        images: Array `[B, H, W, 3]`.
+        outputs: Dict with arrays or tensors `reconstruction [B, H, W, 3]`,
             `components [B, K, H, W, 3]`, `log_masks [B, K, H, W, 1]`,
             `log_object_masks [B, K, H, W, 1]` and, optionally, `num_slots [B]`.
-        true_labels: optional integer array `[B, H, W]` or `[B, H, W, 1]`.
-        max_images: int, the first so many images are drawn.
-        scale: int, pixels of the picture for one pixel of an image. Default: as
-            many as make a cell 96 pixels wide.
+        true_labels: Optional integer array `[B, H, W]` or `[B, H, W, 1]`.
+        max_images: int, maximum number of images to draw.
+        scale: int, upscaling factor of the images. By default images are at least
+            96 pixels wide.
 
     Returns:
         uint8 array `[height, width, 3]`.
 
     Raises:
-        ValueError: on a missing output, or an array of the wrong shape.
+        ValueError: If an output is missing, or an array has the wrong shape.
     """
     images = as_uint8(check_images(images, "images")[:max_images])  # [B, H, W, 3]
     size = images.shape[:3]
@@ -85,19 +85,19 @@ def segmentation_panel(images, outputs, true_labels=None, max_images=8, scale=No
 
 
 def image_grid(images, columns=None, scale=None):
-    """Puts images side by side, row by row: samples from the prior, for one.
+    """Arranges images, such as samples from the prior, in a grid.
 
     Args:
-        images: array `[N, H, W, 3]`.
-        columns: int, images in a row. Default: as square as can be.
-        scale: int, pixels of the picture for one pixel of an image. Default: as
-            many as make a cell 96 pixels wide.
+        images: Array `[N, H, W, 3]`.
+        columns: int, number of columns. By default the grid is as square as possible.
+        scale: int, upscaling factor of the images. By default images are at least
+            96 pixels wide.
 
     Returns:
-        uint8 array `[height, width, 3]`; places without an image are white.
+        uint8 array `[height, width, 3]`; empty cells are white.
 
     Raises:
-        ValueError: on an array of the wrong shape or a number below 1.
+        ValueError: If an array has the wrong shape or a number is below 1.
     """
     images = as_uint8(check_images(images, "images"))
     if columns is None:
@@ -111,7 +111,7 @@ def image_grid(images, columns=None, scale=None):
 
 
 def _output(outputs, key, size):
-    """Returns the first images of an output, checked against `size` [B, H, W]."""
+    """Returns an output for the first images, after checking its `size` [B, H, W]."""
     if key not in outputs:
         raise ValueError(f"outputs must have {key!r}. Received: {sorted(outputs)}")
     array = np.asarray(outputs[key])[: size[0]]
@@ -127,7 +127,7 @@ def _output(outputs, key, size):
 
 
 def _header(columns, bars):
-    """Draws the titles and, for columns of a slot, a bar in the slot's colour."""
+    """Draws the titles and, for slots, a bar in the slot's colour."""
     width = columns[0][1].shape[2]
     titles = []
     for (title, _), slot in zip(columns, bars, strict=True):
@@ -151,7 +151,7 @@ def _header(columns, bars):
 
 
 def _fit(title, width):
-    """Breaks a title at its space, then shrinks its font, until it fits the column."""
+    """Breaks a title at its space, then shrinks its font, to fit the column."""
     font = ImageFont.load_default(_FONT_SIZES[0])
     if font.getlength(title) > width:
         title = title.replace(" ", "\n")
