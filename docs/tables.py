@@ -14,6 +14,8 @@ ROOT = pathlib.Path(__file__).parents[1]
 def tables():
     """Returns the functions that make the tables, by name."""
     from genesis_keras.commands import evaluate
+    from genesis_keras.presets.card import presets_table
+    from genesis_keras.presets.reading import bundled_presets
     from genesis_keras.training.flags import flags_table, recipes_table
 
     return {
@@ -21,6 +23,7 @@ def tables():
         "recipes": recipes_table,
         "evaluate": lambda: parser_table(evaluate._parser()),
         "models": _card,
+        "presets": lambda: presets_table(bundled_presets()),
     }
 
 

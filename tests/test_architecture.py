@@ -14,6 +14,7 @@ USERS = {"models", "metrics", "data", "objectives", "visualization", "storage"}
 ALLOWED = {
     "arguments": set(),
     "surroundings": set(),
+    "environment": set(),
     "layers": set(),
     "distributions": set(),
     "objectives": {"distributions", "layers"},
@@ -38,6 +39,8 @@ ALLOWED = {
         "visualization",
         "storage",
         "archive_sizes",
+        "presets",
+        "environment",
     },
     "evaluation": {
         "layers",
@@ -48,6 +51,7 @@ ALLOWED = {
         "visualization",
         "storage",
         "archive_sizes",
+        "environment",
     },
     "export": {"models", "metrics", "data", "storage"},
     "convert": {
@@ -60,6 +64,7 @@ ALLOWED = {
         "archive_sizes",
     },
     "segmentation": {"data", "presets", "visualization", "storage"},
+    "demo": {"evaluation", "models", "presets", "segmentation", "visualization"},
     "segment": {"commands", "segmentation"},
     "reproduce": {"models", "data", "training", "evaluation", "storage"},
 }
@@ -106,7 +111,8 @@ def test_import_is_silent_and_light():
         "import genesis_keras\n"
         "new = {name.split('.')[0] for name in set(sys.modules) - before}\n"
         "print(sorted(new & {'tensorflow_probability', 'tensorflow_datasets', "
-        "'tf_keras', 'datasets', 'genesis_keras_datasets', 'matplotlib', 'torch'}))\n"
+        "'tf_keras', 'datasets', 'genesis_keras_datasets', 'matplotlib', 'torch', "
+        "'gradio'}))\n"
     )
     result = subprocess.run(
         [sys.executable, "-W", "error::UserWarning", "-c", script],

@@ -32,7 +32,13 @@ def generated():
 
 @pytest.mark.parametrize(
     "name",
-    ["flags", "recipes", "evaluate", pytest.param("models", marks=pytest.mark.slow)],
+    [
+        "flags",
+        "recipes",
+        "evaluate",
+        "presets",
+        pytest.param("models", marks=pytest.mark.slow),
+    ],
 )
 def test_generated_tables_are_current(generated, name):
     table = generated.tables()[name]()

@@ -64,6 +64,7 @@ def start_tensorflow():
     import absl.logging
 
     absl.logging.set_verbosity("error")  # TFDS logs each file it opens
+    tf.get_logger().setLevel("ERROR")  # warns of each graph beyond the fourth
 
 
 def message_to_user(error):

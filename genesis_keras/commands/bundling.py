@@ -2,7 +2,6 @@
 
 import dataclasses
 import pathlib
-import shlex
 import tempfile
 
 import numpy as np
@@ -11,19 +10,22 @@ from genesis_keras.data.registry import get_spec
 from genesis_keras.evaluation.images import ScoredImages
 from genesis_keras.evaluation.protocol import Protocol, measure
 from genesis_keras.models.base import SceneModel
+from genesis_keras.presets.reading import read_metadata
 from genesis_keras.presets.writing import write_preset
 from genesis_keras.training.checkpoints import load_model
-from genesis_keras.training.config import resolve
 from genesis_keras.training.run_config import RunConfig
-from genesis_keras.training.saved_files import find_model
+from genesis_keras.training.run_preset import run_metadata
+from genesis_keras.training.saved_files import find_model, read_record
 
 MAX_BYTES = 5_000_000
 """Size of a preset that may go into the package."""
 MAX_LOSS = 0.002
 """By how much 16-bit storage may change a score."""
+TOLERANCE = 1e-3
+"""By how much a score may differ from the metadata's."""
 LICENCE = "Apache-2.0"
-_PLACES = ("data_dir", "manual_dir")  # of one machine
 _NUM_EXAMPLES = 8
+_MORE_OBJECTS = 2  # of the sprites' split of that name
 _SCORES = ("ari_fg", "msc_fg", "ari", "msc")
 _KEPT = ("elbo", "kl", "error_per_value", "average_slots", "num_images")
 
@@ -49,8 +51,8 @@ def preset_of_run(
         weights_dtype: "float32" or "float16".
         splits: Splits to score, each NAME or NAME:K; by default all, the test first.
         num_images: Images of each split.
-        facts: Dict of what the run does not know: `minutes`, `hardware`, `commit`,
-            `description`; None where it is not known.
+        facts: Dict of what replaces what the run has recorded: `minutes`,
+            `hardware`, `commit`, `description`; None where it is to stay.
         max_bytes: Largest size of the preset.
 
     Returns:
@@ -73,23 +75,14 @@ def preset_of_run(
         data_dir=config.data_dir,
         manual_dir=config.manual_dir,
     )
-    protocol = Protocol(
-        tuple(splits or _all_splits(config.dataset)),
-        num_images=num_images,
-        flexible_slots=model.has_flexible_slots,
-        baselines=False,
-    )
+    splits = tuple(splits or _all_splits(config.dataset))
+    protocol = _protocol(model, splits, num_images)
     metadata = {
-        "dataset": config.dataset,
-        "command": command_of(config),
-        "settings": dataclasses.asdict(config),
-        "steps": step or config.steps,
-        "seed": config.seed,
+        **run_metadata(config, {"step": step or config.steps, **read_record(path)}),
         "licence": LICENCE,
         "protocol": {"num_images": num_images, "seed": protocol.seed},
-        **(facts or {}),
+        **{name: v for name, v in (facts or {}).items() if v is not None},
     }
-    metadata["settings"] |= dict.fromkeys(_PLACES, "")
     examples = _examples(images, protocol)
     with tempfile.TemporaryDirectory() as scratch:
         first = pathlib.Path(scratch) / name
@@ -108,31 +101,46 @@ def preset_of_run(
     return folder, metadata
 
 
-def command_of(config):
-    """Returns the command that trains a run, with the flags that are not defaults.
+def check_preset(preset, data_dir=None, manual_dir=None):
+    """Scores a preset as its metadata says it was scored, and compares.
 
     Args:
-        config: The `RunConfig`.
+        preset: Name, folder or `hf://` address.
+        data_dir: Folder of the data; None is TFDS's default.
+        manual_dir: Folder of source files fetched by hand.
+
+    Returns:
+        The largest difference between a score of masks and that of the metadata, and
+        the number of scores.
+
+    Raises:
+        ValueError: There is no such preset, or it has no scores.
     """
-    settings = dataclasses.asdict(config)
-    kept = {name: settings[name] for name in ("model", "dataset", "recipe")}
-    chosen = {
-        name: value
-        for name, value in kept.items()
-        if name != "recipe" and value != getattr(RunConfig, name)
-    }
-    if not config.recipe == get_spec(config.dataset).recipe == "fast":
-        chosen["recipe"] = config.recipe  # the default depends on the machine
-    if config.steps != resolve(kept).steps:
-        chosen["steps"] = kept["steps"] = config.steps  # the schedule follows it
-    usual = dataclasses.asdict(resolve(kept))
-    chosen |= {
-        name: value
-        for name, value in settings.items()
-        if name not in _PLACES and value != usual[name]
-    }
-    flags = [f"--{name}={value}" for name, value in chosen.items()]
-    return shlex.join(["python", "train.py", *flags])
+    metadata = read_metadata(preset)
+    recorded = metadata.get("scores") or {}
+    if not recorded or "protocol" not in metadata:
+        raise ValueError(f"preset={str(preset)!r} has no scores to compare with")
+    model = SceneModel.from_preset(preset)
+    images = ScoredImages(
+        metadata["dataset"],
+        model.image_size,
+        data_dir=data_dir,
+        manual_dir=manual_dir,
+    )
+    protocol = _protocol(model, tuple(recorded), **metadata["protocol"])
+    found = _scores(measure(model, images, protocol), protocol)
+    differences = _differences(recorded, found)
+    return max(differences.values()), len(differences)
+
+
+def _protocol(model, splits, num_images, seed=0):
+    return Protocol(
+        splits,
+        num_images=num_images,
+        seed=seed,
+        flexible_slots=model.has_flexible_slots,
+        baselines=False,
+    )
 
 
 def _in_float32(model):
@@ -143,9 +151,11 @@ def _in_float32(model):
 
 
 def _all_splits(dataset):
-    """The splits of a data set, the test first."""
-    splits = get_spec(dataset).splits
-    return sorted(splits, key=lambda split: split != "test")
+    """The splits of a data set, the test first, each with slots enough."""
+    spec = get_spec(dataset)
+    more = {"more_objects": f"more_objects:{spec.num_slots + _MORE_OBJECTS}"}
+    splits = sorted(spec.splits, key=lambda split: split != "test")
+    return [more.get(split, split) for split in splits]
 
 
 def _examples(images, protocol):
@@ -175,13 +185,21 @@ def _check_loss(model, images, protocol, results):
     first = dataclasses.replace(protocol, splits=protocol.splits[:1])
     exact = _scores(measure(model, images, first), first)
     stored = _scores(results, protocol)
-    for split, modes in exact.items():
-        for mode, scores in modes.items():
-            for name in (n for n in scores if "/" in n):
-                loss = abs(scores[name] - stored[split][mode][name])
-                if loss > MAX_LOSS:
-                    raise ValueError(
-                        f"{name} of {split} ({mode} slots) is "
-                        f"{stored[split][mode][name]:.4f} as stored instead of "
-                        f"{scores[name]:.4f}: use --weights_dtype=float32"
-                    )
+    for (split, mode, name), loss in _differences(exact, stored).items():
+        if loss > MAX_LOSS:
+            raise ValueError(
+                f"{name} of {split} ({mode} slots) is "
+                f"{stored[split][mode][name]:.4f} as stored instead of "
+                f"{exact[split][mode][name]:.4f}: use --weights_dtype=float32"
+            )
+
+
+def _differences(scores, others):
+    """Differences of the scores of masks, by split, mode of slots and name."""
+    return {
+        (split, mode, name): abs(value - others[split][mode][name])
+        for split, modes in scores.items()
+        for mode, values in modes.items()
+        for name, value in values.items()
+        if "/" in name
+    }

@@ -6,7 +6,7 @@ from genesis_keras.commands.boundary import run_command, start_tensorflow
 from genesis_keras.commands.parser import CommandParser
 from genesis_keras.presets.card import presets_table
 from genesis_keras.presets.layout import BUNDLED
-from genesis_keras.presets.reading import bundled_presets
+from genesis_keras.presets.reading import bundled_presets, read_metadata
 from genesis_keras.presets.writing import DTYPES
 
 
@@ -23,7 +23,8 @@ def _parser():
     parser = CommandParser(
         "python -m genesis_keras.presets",
         "Prints the table of the bundled presets. With --workdir it makes a preset of "
-        "a run instead, and measures its scores.",
+        "a run instead, and measures its scores; with --check it measures those of a "
+        "preset again.",
     )
     parser.topic("A preset of a run")
     parser.flag("workdir", meaning="Folder of the run.")
@@ -43,7 +44,14 @@ def _parser():
         kind=_parse_splits,
     )
     parser.flag("num_images", 320, "Images to score, of each split.", least=1)
-    parser.topic("What the run does not know")
+    parser.flag(
+        "check",
+        meaning="Name, folder or hf:// address of a preset: measure its scores again, "
+        "and fail where one differs by more than 0.001.",
+    )
+    parser.flag("data_dir", meaning="Folder of the data of --check.")
+    parser.flag("manual_dir", meaning="Folder of its files fetched by hand.")
+    parser.topic("In place of what the run has recorded")
     parser.flag("minutes", meaning="Minutes of training.", kind=float, least=0)
     parser.flag("hardware", meaning="What it was trained on: '1 core of ...'.")
     parser.flag("commit", meaning="Commit of the code that trained it.")
@@ -52,6 +60,9 @@ def _parser():
 
 
 def _presets(options):
+    if options.check:
+        _check(options)
+        return
     if not options.workdir:
         if options.name or options.out:
             raise ValueError("--name and --out need --workdir")
@@ -73,6 +84,24 @@ def _presets(options):
         facts={name: getattr(options, name) for name in known},
     )
     print(f"{presets_table({options.name: metadata})}\n\npreset in {folder}")
+
+
+def _check(options):
+    if options.workdir:
+        raise ValueError("--check goes without --workdir")
+    read_metadata(options.check)  # fails before TensorFlow starts
+    start_tensorflow()
+    from genesis_keras.commands.bundling import TOLERANCE, check_preset
+
+    difference, count = check_preset(
+        options.check, options.data_dir, options.manual_dir
+    )
+    said = (
+        f"{options.check}: {count} scores, the largest difference is {difference:.6f}"
+    )
+    if difference > TOLERANCE:
+        raise ValueError(f"{said}, more than {TOLERANCE}")
+    print(said)
 
 
 def _parse_splits(text):

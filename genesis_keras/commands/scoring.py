@@ -6,8 +6,8 @@ import shlex
 import sys
 
 from genesis_keras.commands.boundary import command_name
+from genesis_keras.environment import environment
 from genesis_keras.evaluation.document import REPORT_FILE, write_report
-from genesis_keras.evaluation.environment import environment
 from genesis_keras.evaluation.fid_weights import load_fid_network
 from genesis_keras.evaluation.groups import Run, group_runs
 from genesis_keras.evaluation.images import ScoredImages
@@ -16,6 +16,7 @@ from genesis_keras.evaluation.protocol import FidMeter, Protocol, measure, score
 from genesis_keras.evaluation.report import one_line, scores_text
 from genesis_keras.evaluation.segmentation import call_options
 from genesis_keras.models.base import SceneModel
+from genesis_keras.presets.finding import preset_name
 from genesis_keras.presets.reading import read_metadata
 from genesis_keras.storage import write_json
 from genesis_keras.training.checkpoints import load_model
@@ -135,7 +136,7 @@ def _preset(options):
         )
     model = SceneModel.from_preset(options.preset)
     settings = {"dataset": dataset, "image_size": model.image_size}
-    folder = pathlib.Path("evaluated") / pathlib.PurePath(options.preset).name
+    folder = pathlib.Path("evaluated") / preset_name(options.preset)
     return folder, model, _images(options, settings)
 
 

@@ -5,12 +5,11 @@ import pathlib
 from genesis_keras.commands.boundary import run_command, start_tensorflow
 from genesis_keras.commands.parser import CommandParser
 from genesis_keras.presets.card import trained_on
-from genesis_keras.presets.finding import bundled_names, find_preset
+from genesis_keras.presets.finding import DEFAULT_PRESET, default_preset
 from genesis_keras.presets.reading import read_metadata
 from genesis_keras.segmentation.files import folder_names
 from genesis_keras.segmentation.pictures import find_pictures, read_picture
 
-DEFAULT_PRESET = "genesis_v2_sprites_hard"
 _MASKS = ("object", "attention")
 _MANY = 3  # pictures from which on there is a progress bar
 
@@ -62,7 +61,7 @@ def _parser():
 
 def _segment(options):
     paths = find_pictures(options.pictures)
-    preset = options.preset or _default_preset()
+    preset = options.preset or default_preset()
     metadata = read_metadata(preset)
     for path in paths[:1]:  # fails before TensorFlow starts
         read_picture(path)
@@ -106,14 +105,3 @@ def _segment_all(model, paths, preset, options):
         done = len(paths) - len(failed)
         print(f"{done} of {len(paths)} pictures in {out}", flush=True)
     return failed
-
-
-def _default_preset():
-    names = bundled_names()
-    if DEFAULT_PRESET not in names:
-        raise ValueError(
-            f"pass --preset: {DEFAULT_PRESET!r} is not among the bundled presets "
-            f"({', '.join(names) or 'none'})"
-        )
-    find_preset(DEFAULT_PRESET)
-    return DEFAULT_PRESET

@@ -3,8 +3,8 @@
 import math
 import pathlib
 
+from genesis_keras.environment import environment
 from genesis_keras.evaluation import paper, tables
-from genesis_keras.evaluation.environment import environment
 from genesis_keras.evaluation.groups import group_runs
 from genesis_keras.evaluation.scores_table import scores_table
 from genesis_keras.storage import replacing, write_json

@@ -95,6 +95,13 @@ class GecoState(keras.layers.Layer):
         )
         self.build(())
 
+    def reset(self):
+        """Forgets all updates, as in a model that was never trained."""
+        self.settings = None
+        self.beta.assign(1.0)
+        self.error_ema.assign(0.0)
+        self.num_updates.assign(0)
+
     def attach(self, settings):
         """Starts to update beta with `settings`; continues from an existing state.
 

@@ -4,6 +4,8 @@ import pathlib
 
 from genesis_keras.presets import layout
 
+DEFAULT_PRESET = "genesis_v2_sprites_hard"
+
 
 def bundled_names():
     """Returns the names of the presets that come with the package, sorted."""
@@ -14,12 +16,36 @@ def bundled_names():
     )
 
 
+def default_preset():
+    """Returns the name of the preset that commands take where none is given.
+
+    Raises:
+        ValueError: It does not come with this package.
+    """
+    if DEFAULT_PRESET not in (names := bundled_names()):
+        raise ValueError(
+            f"pass --preset: {DEFAULT_PRESET!r} is not among the bundled presets "
+            f"({', '.join(names) or 'none'})"
+        )
+    return DEFAULT_PRESET
+
+
+def preset_name(preset):
+    """Returns what to call a preset; of a run's, the name of the run.
+
+    Args:
+        preset: See `find_preset`.
+    """
+    path = pathlib.PurePath(preset)
+    return path.parent.name if path.name == layout.RUN_PRESET else path.name
+
+
 def find_preset(preset):
     """Returns the folder of a preset, downloaded where it is on the Hugging Face Hub.
 
     Args:
-        preset: The name of a bundled preset, the path of a folder, or `hf://USER/NAME`
-            for a repository of the Hugging Face Hub.
+        preset: The name of a bundled preset, the path of a folder or of a finished
+            run, or `hf://USER/NAME` for a repository of the Hugging Face Hub.
 
     Returns:
         The folder, a `pathlib.Path`.
@@ -35,7 +61,8 @@ def find_preset(preset):
         return layout.BUNDLED / name
     folder = pathlib.Path(name).expanduser()
     if folder.is_dir():
-        return _checked(folder, preset)
+        of_run = folder / layout.RUN_PRESET
+        return _checked(of_run if of_run.is_dir() else folder, preset)
     raise ValueError(
         f"preset={name!r} is neither a bundled preset ({', '.join(names) or 'none'}) "
         "nor a folder; presets of the Hugging Face Hub are hf://USER/NAME"

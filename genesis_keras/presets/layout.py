@@ -11,6 +11,8 @@ EXAMPLES = "examples"
 BUNDLED = pathlib.Path(__file__).parent / "bundled"
 """Folder of the presets that come with the package, one folder each."""
 HUB = "hf://"
+RUN_PRESET = "preset"
+"""Folder in that of a run, which the run writes at its end."""
 
 
 def is_preset(folder):

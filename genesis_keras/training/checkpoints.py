@@ -38,12 +38,18 @@ class CheckpointStore:
         keep: Number of the newest checkpoints to keep.
         config: The `RunConfig` of the run. It is written to each checkpoint, and
             compared with that of a restored one. If None, neither is done.
+
+    Attributes:
+        record: The `run_record` of the restored checkpoint, None before `restore`.
+        facts: Function that returns a dict to add to the record of each checkpoint.
     """
 
     def __init__(self, folder, keep=3, config=None):
         self.folder = pathlib.Path(folder)
         self.keep = keep
         self.config = config
+        self.record = None
+        self.facts = dict
 
     def steps(self):
         """Returns the steps with a checkpoint, oldest first."""
@@ -63,7 +69,8 @@ class CheckpointStore:
         Raises:
             OSError: If the file cannot be written; older checkpoints are untouched.
         """
-        save_model(model, self.path(step), run_record(model, step, self.config))
+        record = run_record(model, step, self.config) | self.facts()
+        save_model(model, self.path(step), record)
         for old in self.steps()[: -self.keep]:
             self.path(old).unlink()
 
@@ -93,6 +100,7 @@ class CheckpointStore:
                 continue
             for message in damaged:
                 say(f"{message}; using the one before")
+            self.record = read_record(path)
             return model, step
         if damaged:
             raise ValueError("no checkpoint can be read: " + "; ".join(damaged))

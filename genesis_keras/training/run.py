@@ -8,8 +8,6 @@ import keras
 import tensorflow as tf
 
 from genesis_keras.data.pipeline import load
-from genesis_keras.data.preparation import prepare
-from genesis_keras.data.registry import get_spec
 from genesis_keras.models.registry import get_model, settings_of
 from genesis_keras.storage import remove_partial
 from genesis_keras.training.callbacks import (
@@ -31,6 +29,7 @@ from genesis_keras.training.distribution import (
     is_chief,
     make_strategy,
 )
+from genesis_keras.training.explaining import explaining, naming_lost_workers
 from genesis_keras.training.locking import exclusive
 from genesis_keras.training.optimizers import (
     SkippingOptimizer,
@@ -39,7 +38,8 @@ from genesis_keras.training.optimizers import (
 )
 from genesis_keras.training.preemption import Preemption
 from genesis_keras.training.progress import Progress, say
-from genesis_keras.training.rendezvous import WorkerLostError
+from genesis_keras.training.provenance import Provenance
+from genesis_keras.training.run_preset import write_run_preset
 from genesis_keras.training.saved_files import MODEL_FILE
 from genesis_keras.training.summaries import (
     Pictures,
@@ -59,7 +59,8 @@ def train(config, workdir, resume=False, validate=None):
     """Trains a model and saves it in `workdir`.
 
     The folder will contain `config.json`, `checkpoints/`, TensorBoard events,
-    `pictures/`, `watch.json` and, when training has finished, `model.keras`.
+    `pictures/`, `watch.json` and, when training has finished, `model.keras` and the
+    same model as a preset, `preset/`.
 
     Args:
         config: A `RunConfig`.
@@ -94,59 +95,23 @@ def train(config, workdir, resume=False, validate=None):
             for folder in (workdir, workdir / "checkpoints", workdir / "pictures"):
                 remove_partial(folder)
         keras.utils.set_random_seed(config.seed)
-        with _naming_lost_workers(strategy), strategy.scope():
+        with naming_lost_workers(strategy), strategy.scope():
             restored = store.restore(workdir / MODEL_FILE) if resume else None
             model, step = restored or (build_model(config), 0)
             check_same_everywhere(strategy, "the step to start from", step)
+        store.facts = Provenance(store.record).facts
         if step and chief:
             say(f"resuming {workdir} at step {step}")
         if step < config.steps:
-            with _naming_lost_workers(strategy), _explaining(config):
+            with naming_lost_workers(strategy), explaining(config):
                 _fit(model, config, workdir, strategy, store, step, validate)
         if chief:
             record = run_record(model, max(step, config.steps), config)
+            record |= store.facts()
             with averaged_weights(model):
                 save_model(model, workdir / MODEL_FILE, record)
+                write_run_preset(model, workdir, config, record)
     return model
-
-
-@contextlib.contextmanager
-def _naming_lost_workers(strategy):
-    try:
-        yield
-    except (
-        tf.errors.UnavailableError,
-        tf.errors.AbortedError,
-        tf.errors.CancelledError,
-        tf.errors.DeadlineExceededError,
-    ) as error:
-        if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
-            raise
-        raise WorkerLostError(
-            "another worker of the job is gone; restart all workers with --resume to "
-            f"go on from the last checkpoint ({error.message.splitlines()[0]})"
-        ) from error
-
-
-@contextlib.contextmanager
-def _explaining(config):
-    """Translates TensorFlow's errors in a training step to clear messages."""
-    try:
-        yield
-    except tf.errors.ResourceExhaustedError as error:
-        side = config.image_size
-        raise MemoryError(
-            f"a step of batch_size={config.batch_size} images of {side}x{side} with "
-            f"num_slots={config.num_slots} does not fit into memory"
-        ) from error
-    except tf.errors.DataLossError as error:
-        spec = get_spec(config.dataset)
-        folder = prepare(spec, config.data_dir or None).data_dir
-        raise ValueError(
-            f"a file of the data in {str(folder)!r} is damaged "
-            f"({error.message.splitlines()[0]}): delete this folder, and the data set "
-            "is made again"
-        ) from error
 
 
 def build_model(config):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import genesis_keras
+from genesis_keras.environment import environment
 from genesis_keras.evaluation.document import write_report
-from genesis_keras.evaluation.environment import environment
 from genesis_keras.evaluation.groups import Run, group_runs, spread, text
 from genesis_keras.evaluation.protocol import Protocol
 from genesis_keras.evaluation.scores_table import scores_table

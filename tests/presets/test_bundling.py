@@ -7,14 +7,17 @@ import pytest
 from PIL import Image
 
 from genesis_keras.commands import bundling
-from genesis_keras.commands.bundling import command_of, preset_of_run
+from genesis_keras.commands.bundling import check_preset, preset_of_run
 from genesis_keras.commands.presets import main
 from genesis_keras.data.pipeline import load
 from genesis_keras.models.base import SceneModel
 from genesis_keras.presets import layout
 from genesis_keras.training.checkpoints import save_model
 from genesis_keras.training.config import resolve
+from genesis_keras.training.provenance import Provenance, describe_hardware
 from genesis_keras.training.run import build_model
+from genesis_keras.training.run_config import RunConfig
+from genesis_keras.training.run_preset import command_of
 from genesis_keras.training.saved_files import MODEL_FILE
 
 NAME = "object_masks/ari_fg"
@@ -72,6 +75,8 @@ def test_a_run_becomes_a_preset(tmp_path, finished, data_dir, scored, capsys):
     assert metadata["steps"] == metadata["settings"]["steps"]
     assert str(data_dir) not in text
     assert metadata["weights_dtype"] == "float16"
+    assert metadata["licence"] == "Apache-2.0"
+    assert metadata["protocol"] == {"num_images": 8, "seed": 0}
     score = {"fixed": {NAME: 0.5, "num_images": 8}}
     assert metadata["scores"] == {"test": score, "more_objects:6": score}
 
@@ -96,6 +101,42 @@ def test_a_run_becomes_a_preset(tmp_path, finished, data_dir, scored, capsys):
         np.testing.assert_allclose(np.array(example) / 255.0, first, atol=1e-6)
 
 
+def test_what_a_run_has_recorded_is_kept_unless_given(tmp_path, finished, scored):
+    record = {"model": "slot_attention", "step": 7, "minutes": 12.5, "commit": "abc"}
+    record |= {"hardware": "2 cores of a Z80", "versions": {"keras": "3.12"}}
+    config = RunConfig.load(finished)
+    save_model(build_model(config), finished / MODEL_FILE, record)
+    _, metadata = preset_of_run(
+        finished, "small", tmp_path, facts={"commit": "def", "minutes": None}
+    )
+    assert (metadata["steps"], metadata["minutes"]) == (7, 12.5)
+    assert (metadata["hardware"], metadata["commit"]) == ("2 cores of a Z80", "def")
+    assert metadata["versions"] == {"keras": "3.12"}
+    assert list(metadata["scores"]) == [
+        "test",
+        "train",
+        "validation",
+        "more_objects:6",
+        "identical_color",
+    ]
+
+
+def test_a_check_measures_the_scores_again(
+    tmp_path, finished, scored, data_dir, capsys
+):
+    models, values = scored
+    preset_of_run(finished, "small", tmp_path, splits=["test"], num_images=8)
+    words = [f"--check={tmp_path / 'small'}", f"--data_dir={data_dir}"]
+    models.clear()
+    values[0] = 0.5009
+    assert main(words) == 0
+    assert "1 scores, the largest difference is 0.000900" in capsys.readouterr().out
+    models.clear()
+    values[0] = 0.502
+    assert main(words) == 1
+    assert "difference is 0.002000, more than 0.001" in capsys.readouterr().err
+
+
 def test_presets_that_are_refused(tmp_path, finished, scored):
     models, values = scored
     values[1] = 0.503
@@ -116,6 +157,32 @@ def test_the_scores_are_those_of_an_evaluation(tmp_path, finished, monkeypatch):
     assert scores["num_images"] == 8
     assert -1 <= scores["object_masks/ari_fg"] <= 1
     assert 0 <= scores["masks/msc_fg"] <= 1
+    difference, count = check_preset(tmp_path / "small", finished_data(finished))
+    assert count == 8 and difference < 1e-5
+
+
+def finished_data(workdir):
+    return RunConfig.load(workdir).data_dir
+
+
+def test_minutes_and_machines_add_up(monkeypatch):
+    new = Provenance()
+    assert 0 <= new.facts()["minutes"] < 1
+    record = {**new.facts(), "minutes": 5.0}
+    again = Provenance(record)
+    monkeypatch.setattr(again, "start", again.start - 120)
+    assert again.facts() == {**record, "minutes": pytest.approx(7.0, abs=0.1)}
+    moved = Provenance({**record, "hardware": "2 cores of a Z80"}).facts()
+    assert moved["hardware"] == f"2 cores of a Z80, then {record['hardware']}"
+    # A part of which nothing is known makes the whole unknown.
+    assert set(Provenance({"step": 3}).facts().values()) == {None}
+
+
+def test_hardware_in_words():
+    place = {"cores": "1", "machine": "Z80", "accelerators": ""}
+    assert describe_hardware(place) == "1 core of Z80"
+    place |= {"cores": "16", "accelerators": "NVIDIA H100"}
+    assert describe_hardware(place) == "NVIDIA H100; 16 cores of Z80"
 
 
 def test_the_command_of_a_run():

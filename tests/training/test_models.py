@@ -10,7 +10,9 @@ import tensorflow as tf
 from genesis_keras import GECO
 from genesis_keras.evaluation.report import split_text
 from genesis_keras.evaluation.segmentation import evaluate
+from genesis_keras.models.base import SceneModel
 from genesis_keras.models.registry import MODELS, settings_of
+from genesis_keras.presets.reading import read_metadata
 from genesis_keras.training.checkpoints import load_model
 from genesis_keras.training.config import resolve
 from genesis_keras.training.recipes import RECIPES
@@ -56,8 +58,16 @@ def test_a_run_of_each_model(name, tmp_path, data_dir, labelled):
     samples = {"samples_00000002.png"} if model.is_generative else set()
     assert pictures == {"panel_00000002.png"} | samples
     assert int(model.geco.num_updates) == (2 if model.has_likelihood else 0)
+    before = read_metadata(tmp_path)
+    assert (before["class"], before["steps"]) == (type(model).__name__, 2)
+    assert before["minutes"] > 0 and before["scores"] == {}
     resumed = train(dataclasses.replace(config, steps=3), tmp_path, resume=True)
     assert int(resumed.optimizer.iterations) == 3
+    metadata = read_metadata(tmp_path / "preset")
+    assert metadata["steps"] == 3 and metadata["minutes"] > before["minutes"]
+    stored = SceneModel.from_preset(tmp_path)
+    for value, expected in zip(stored.weights, resumed.weights, strict=True):
+        np.testing.assert_array_equal(value.numpy(), expected.numpy())
     scores = evaluate(load_model(tmp_path / "model.keras"), labelled, num_slots=3)
     assert scores["average_slots"] == 3.0
     for score, value in scores.items():  # each image has one object

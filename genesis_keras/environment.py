@@ -46,7 +46,7 @@ def _processor():
 
 
 def _commit():
-    folder = pathlib.Path(__file__).parents[2]
+    folder = pathlib.Path(__file__).parents[1]
     if not (folder / ".git").exists():  # installed, perhaps inside another checkout
         return ""
     command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40"]

@@ -1,0 +1,54 @@
+"""`genesis-demo`: a page on this machine to segment pictures and edit scenes."""
+
+import importlib.util
+
+from genesis_keras.commands.boundary import run_command, start_tensorflow
+from genesis_keras.commands.parser import CommandParser
+from genesis_keras.presets.finding import DEFAULT_PRESET, default_preset, find_preset
+
+_LARGEST_PORT = 65_535
+
+
+def main(arguments=None):
+    """Runs the command until Ctrl-C; returns its exit status.
+
+    Args:
+        arguments: Words of the command line, by default those of the program.
+    """
+    return run_command(_parser(), _demo, arguments)
+
+
+def _parser():
+    parser = CommandParser(
+        "genesis-demo",
+        "Opens a page on this machine: segment a picture that you drop on it, edit its "
+        "objects, generate scenes. Nothing is sent anywhere else. Ctrl-C ends it.",
+    )
+    parser.flag(
+        "preset",
+        meaning="Name, folder or hf:// address of a preset; `python -m "
+        "genesis_keras.presets` lists the names.",
+        shown=DEFAULT_PRESET,
+    )
+    parser.flag(
+        "port",
+        meaning="Port of the page; by default the first free one from 7860.",
+        kind=int,
+        least=1,
+    )
+    return parser
+
+
+def _demo(options):
+    if options.port is not None and options.port > _LARGEST_PORT:
+        raise ValueError(f"--port must be at most {_LARGEST_PORT}; got {options.port}")
+    if importlib.util.find_spec("gradio") is None:
+        raise ValueError("genesis-demo needs pip install 'genesis-keras[demo]'")
+    preset = options.preset or default_preset()
+    find_preset(preset)  # fails before TensorFlow starts
+    start_tensorflow()
+    from genesis_keras.demo.serving import serve
+
+    page, address = serve(preset, options.port)
+    print(f"the page is at {address} (Ctrl-C ends it)", flush=True)
+    page.block_thread()

@@ -1,0 +1,159 @@
+"""Scenes of pictures and of the prior, and edits of their objects."""
+
+import numpy as np
+import tensorflow as tf
+
+from genesis_keras.demo.scene import Scene
+from genesis_keras.evaluation.generation import (
+    build_up,
+    check_generative,
+    remove_slots,
+    sample_scenes,
+    swap_slots,
+)
+from genesis_keras.segmentation.segmenting import (
+    BACKGROUND_SHARE,
+    background_slots,
+    segment,
+)
+
+
+def scene_of(model, picture, *, num_slots=None, min_mask_pixels=20.0, seed=0):
+    """Encodes a picture, with flexible slots where the model can, and decodes it.
+
+    Args:
+        model: The model.
+        picture: See `segmentation.segmenting.segment`.
+        num_slots: K, the most objects there may be; by default that of training.
+        min_mask_pixels: Threshold of flexible slots.
+        seed: Seed of the draws.
+
+    Returns:
+        A `Scene`.
+
+    Raises:
+        ValueError: The picture cannot be read, or an argument is wrong.
+    """
+    found = segment(
+        model,
+        picture,
+        num_slots=num_slots,
+        min_mask_pixels=min_mask_pixels,
+        seed=seed,
+    )
+    used = int(found.outputs["num_slots"][0])
+    names = ("latents", "prior_mean", "prior_scale")
+    return decode_scene(model, *(found.outputs[name][0, :used] for name in names))
+
+
+def decode_scene(model, latents, prior_mean, prior_scale):
+    """Decodes latents.
+
+    Args:
+        model: The model.
+        latents: `[K, D]`.
+        prior_mean: `[K, D]`, see `Scene`.
+        prior_scale: `[K, D]`.
+
+    Returns:
+        A `Scene`.
+    """
+    decoded = model.decode(tf.constant(latents)[None])
+    masks = decoded["log_object_masks"][0, ..., 0].numpy()  # [K, S, S]
+    slots = masks.argmax(axis=0)
+    return Scene(
+        latents=latents,
+        prior_mean=prior_mean,
+        prior_scale=prior_scale,
+        image=_to_uint8(decoded["reconstruction"][0]),
+        slots=slots,
+        background=background_slots(slots, len(latents), BACKGROUND_SHARE),
+    )
+
+
+def remove_object(model, scene, slot):
+    """Takes an object out; the others share its pixels.
+
+    Args:
+        model: The model.
+        scene: The `Scene`.
+        slot: The object, as `Scene.object_at` returns it.
+
+    Returns:
+        The `Scene` without it.
+
+    Raises:
+        ValueError: It is the last, or there is no such object.
+    """
+    values = (scene.latents, scene.prior_mean, scene.prior_scale)
+    kept = (remove_slots(value[None], slot)[0].numpy() for value in values)
+    return decode_scene(model, *kept)
+
+
+def swap_object(model, scene, slot, other, other_slot):
+    """Puts an object of another scene in the place of one of this scene.
+
+    Args:
+        model: The model.
+        scene: The `Scene`.
+        slot: The object to replace.
+        other: The other `Scene`.
+        other_slot: Its object.
+
+    Returns:
+        The `Scene` with the other object.
+
+    Raises:
+        ValueError: There is no such object.
+    """
+    latents = swap_slots(scene.latents[None], slot, other.latents[None], other_slot)
+    return decode_scene(model, latents[0].numpy(), scene.prior_mean, scene.prior_scale)
+
+
+def resample_object(model, scene, slot, seed=0):
+    """Draws an object anew from the prior, given the objects before it.
+
+    Args:
+        model: A generative model.
+        scene: The `Scene`.
+        slot: The object.
+        seed: Seed of the draw.
+
+    Returns:
+        The `Scene` with the new object.
+
+    Raises:
+        ValueError: The model has no prior.
+    """
+    check_generative(model)
+    noise = np.random.default_rng(seed).normal(size=scene.latents.shape[1])
+    latents = np.array(scene.latents)
+    latents[slot] = scene.prior_mean[slot] + scene.prior_scale[slot] * noise
+    return decode_scene(model, latents, scene.prior_mean, scene.prior_scale)
+
+
+def generate(model, num_slots=None, seed=0):
+    """Draws a scene from the prior, object by object.
+
+    Args:
+        model: A generative model.
+        num_slots: K, by default that of training.
+        seed: Seed of the draws.
+
+    Returns:
+        The scene, uint8 `[S, S, 3]`, and K images `[K, S, S, 3]` of what its first
+        objects put into it, one object more in each, over white.
+
+    Raises:
+        ValueError: The model has no prior, or K is out of range.
+    """
+    scene = sample_scenes(model, 1, num_slots, seed)
+    steps, covered = (part[0].numpy() for part in build_up(scene))
+    return (
+        _to_uint8(scene["reconstruction"][0]),
+        _to_uint8(covered * steps + (1.0 - covered)),
+    )
+
+
+def _to_uint8(image):
+    return np.round(255.0 * np.clip(np.asarray(image), 0.0, 1.0)).astype(np.uint8)

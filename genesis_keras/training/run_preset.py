@@ -1,0 +1,85 @@
+"""What a preset says of the run that it comes from."""
+
+import dataclasses
+import pathlib
+import shlex
+
+from genesis_keras.data.registry import get_spec
+from genesis_keras.presets.layout import RUN_PRESET
+from genesis_keras.presets.writing import write_preset
+from genesis_keras.training.config import resolve
+from genesis_keras.training.provenance import KEPT
+from genesis_keras.training.run_config import RunConfig
+
+_PLACES = ("data_dir", "manual_dir")  # of one machine
+
+
+def write_run_preset(model, workdir, config, record):
+    """Writes the preset of a run, `workdir/preset`; it replaces an earlier one.
+
+    Args:
+        model: The trained model.
+        workdir: Folder of the run.
+        config: The `RunConfig`.
+        record: The `run_record` of the model.
+
+    Returns:
+        The preset's folder.
+
+    Raises:
+        ValueError: Something else is in its place, or a weight is not finite.
+        OSError: It cannot be written.
+    """
+    folder = pathlib.Path(workdir) / RUN_PRESET
+    write_preset(model, folder, run_metadata(config, record))
+    return folder
+
+
+def run_metadata(config, record):
+    """Returns the metadata of a run's preset, without scores.
+
+    Args:
+        config: The `RunConfig`.
+        record: The `run_record` of the model, `{}` where its file has none.
+    """
+    settings = dataclasses.asdict(config) | dict.fromkeys(_PLACES, "")
+    known = {name: record.get(name) or None for name in KEPT}
+    if known["versions"] is None:
+        del known["versions"]  # those of the writing remain
+    return {
+        "dataset": config.dataset,
+        "command": command_of(config),
+        "settings": settings,
+        "steps": record.get("step", config.steps),
+        "seed": config.seed,
+        "licence": None,
+        **known,
+        "scores": {},
+    }
+
+
+def command_of(config):
+    """Returns the command that trains a run, with the flags that are not defaults.
+
+    Args:
+        config: The `RunConfig`.
+    """
+    settings = dataclasses.asdict(config)
+    kept = {name: settings[name] for name in ("model", "dataset", "recipe")}
+    chosen = {
+        name: value
+        for name, value in kept.items()
+        if name != "recipe" and value != getattr(RunConfig, name)
+    }
+    if not config.recipe == get_spec(config.dataset).recipe == "fast":
+        chosen["recipe"] = config.recipe  # the default depends on the machine
+    if config.steps != resolve(kept).steps:
+        chosen["steps"] = kept["steps"] = config.steps  # the schedule follows it
+    usual = dataclasses.asdict(resolve(kept))
+    chosen |= {
+        name: value
+        for name, value in settings.items()
+        if name not in _PLACES and value != usual[name]
+    }
+    flags = [f"--{name}={value}" for name, value in chosen.items()]
+    return shlex.join(["python", "train.py", *flags])

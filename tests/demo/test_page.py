@@ -1,0 +1,211 @@
+"""The page in a real Chromium.
+
+With DEMO_SCREENSHOTS=docs the pictures of the guide are written, too.
+"""
+
+import base64
+import importlib.util
+import io
+import os
+import pathlib
+import shutil
+import urllib.parse
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from genesis_keras.commands.demo import main
+from genesis_keras.demo import drawing, editing
+from genesis_keras.models.base import SceneModel
+from genesis_keras.presets.finding import DEFAULT_PRESET, find_preset
+from genesis_keras.presets.layout import example_paths
+from genesis_keras.segmentation.segmenting import segment
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+MISSING = [
+    name for name in ("gradio", "playwright") if importlib.util.find_spec(name) is None
+] + ["Chromium (apt-get install chromium)"] * (CHROMIUM is None)
+in_browser = pytest.mark.skipif(
+    bool(MISSING), reason=f"the page is not tested without {', '.join(MISSING)}"
+)
+DROP = """([data, name]) => {
+    const bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0));
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([bytes], name, {type: "image/png"}));
+    return transfer;
+}"""
+
+
+@pytest.fixture(scope="module")
+def served():
+    from genesis_keras.demo.serving import serve
+
+    server, address = serve(DEFAULT_PRESET)
+    yield address
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def browser(served):
+    """A window of the browser, and what it asked for and complained of."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        window = chromium.new_page(viewport={"width": 1280, "height": 900})
+        window.set_default_timeout(120_000)
+        asked, said = [], []
+        window.on("request", lambda request: asked.append(request.url))
+        window.on("console", lambda message: said.append(message.text))
+        yield window, asked, said
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser, served):
+    """The page, opened anew."""
+    browser[0].goto(served)
+    return browser[0]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return SceneModel.from_preset(DEFAULT_PRESET)
+
+
+@pytest.fixture(scope="module")
+def paths():
+    return example_paths(find_preset(DEFAULT_PRESET))
+
+
+def shown(page, name):
+    """The picture that a part of the page shows."""
+    source = page.locator(f"#{name} img").get_attribute("src")
+    return np.array(Image.open(io.BytesIO(page.request.get(source).body())))
+
+
+def open_tab(page, name):
+    page.get_by_role("tab", name=name).click()
+
+
+def choose(page, name, path):
+    page.set_input_files(f"#{name} input[type=file]", path)
+
+
+def click_object(page, name, scene, slot):
+    """Clicks in the middle of the pixels of an object."""
+    rows, columns = np.nonzero(scene.slots == slot)
+    middle = len(rows) // 2
+    picture = page.locator(f"#{name} img")
+    box, side = picture.bounding_box(), len(scene.slots)
+    place = {
+        "x": (columns[middle] + 0.5) / side * box["width"],
+        "y": (rows[middle] + 0.5) / side * box["height"],
+    }
+    picture.click(position=place)
+
+
+def shoot(page, name):
+    if folder := os.environ.get("DEMO_SCREENSHOTS"):
+        page.wait_for_timeout(2_000)  # progress bars fade
+        path = pathlib.Path(folder) / f"demo_{name}.png"
+        page.screenshot(path=path, full_page=True)
+
+
+@in_browser
+@pytest.mark.slow
+def test_a_dropped_picture_is_segmented(page, model, paths):
+    data = base64.b64encode(paths[1].read_bytes()).decode()
+    transfer = page.evaluate_handle(DROP, [data, "picture.png"])
+    page.dispatch_event(
+        "#segment-picture button:has(input)", "drop", {"dataTransfer": transfer}
+    )
+    page.wait_for_selector("#segment-slots img")
+    page.get_by_text("4 objects").wait_for()
+    found = segment(model, paths[1])
+    overlay, expected = shown(page, "segment-overlay"), drawing.overlay_of(found)
+    np.testing.assert_array_equal(overlay, expected)
+    shoot(page, "segment")
+
+
+@in_browser
+@pytest.mark.slow
+def test_a_file_that_is_no_picture_gives_a_message(page, tmp_path):
+    (tmp_path / "bad.png").write_text("no picture")
+    choose(page, "segment-picture", tmp_path / "bad.png")
+    page.get_by_text("is no picture that can be read").first.wait_for()
+    assert page.locator("#segment-overlay img").count() == 0
+
+
+@in_browser
+@pytest.mark.slow
+def test_objects_are_removed_and_swapped(page, model, paths):
+    open_tab(page, "Edit")
+    choose(page, "edit-picture", paths[1])
+    page.get_by_text("4 objects, 0 edits").wait_for()
+    scene, other = (editing.scene_of(model, path) for path in paths[1:3])
+    slots = np.flatnonzero(~scene.background)
+    click_object(page, "edit-scene", scene, slots[0])
+    page.get_by_text("3 objects, 1 edit").wait_for()
+    removed = editing.remove_object(model, scene, slots[0])
+    expected = drawing.enlarge(removed.image)
+    np.testing.assert_array_equal(shown(page, "edit-scene"), expected)
+
+    page.get_by_label("swap").check()
+    slot = int(np.flatnonzero(~removed.background)[0])
+    click_object(page, "edit-scene", removed, slot)
+    page.get_by_text("click the object to take").first.wait_for()
+    choose(page, "edit-other-picture", paths[2])
+    page.wait_for_selector("#edit-other-scene img")
+    taken = int(np.flatnonzero(~other.background)[0])
+    click_object(page, "edit-other-scene", other, taken)
+    page.get_by_text(f"object {taken} is taken").wait_for()
+    click_object(page, "edit-scene", removed, slot)
+    page.get_by_text(", 2 edits").wait_for()
+    swapped = editing.swap_object(model, removed, slot, other, taken)
+    expected = drawing.enlarge(swapped.image)
+    np.testing.assert_array_equal(shown(page, "edit-scene"), expected)
+    shoot(page, "edit")
+    page.click("#edit-undo")
+    page.get_by_text("3 objects, 1 edit").wait_for()
+
+
+@in_browser
+@pytest.mark.slow
+def test_scenes_are_generated(page, model):
+    open_tab(page, "Generate")
+    page.click("#generate-button")
+    page.wait_for_selector("#generate-steps img")
+    image, _ = editing.generate(model, model.num_slots, 0)
+    np.testing.assert_array_equal(shown(page, "generate-scene"), drawing.enlarge(image))
+    shoot(page, "generate")
+
+
+@in_browser
+@pytest.mark.slow
+def test_nothing_leaves_this_machine(page, browser):
+    page.get_by_role("tab", name="Segment").wait_for()
+    _, asked, said = browser
+    hosts = {urllib.parse.urlsplit(url).hostname for url in asked}
+    assert hosts - {None} == {"127.0.0.1"}
+    # The policy of the page would keep a request back and say so.
+    assert not [text for text in said if "Content Security Policy" in text]
+
+
+def test_what_the_command_says_of_wrong_flags(monkeypatch, capsys):
+    assert main(["--port=70000"]) == 1
+    assert "--port must be at most 65535; got 70000" in capsys.readouterr().err
+    find_spec = importlib.util.find_spec
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            importlib.util,
+            "find_spec",
+            lambda name, *rest: None if name == "gradio" else find_spec(name, *rest),
+        )
+        assert main([]) == 1
+    assert "needs pip install 'genesis-keras[demo]'" in capsys.readouterr().err
+    if not MISSING:
+        assert main(["--preset=nothing"]) == 1
+        assert "'nothing' is neither a bundled preset" in capsys.readouterr().err
