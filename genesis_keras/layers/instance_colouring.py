@@ -31,6 +31,12 @@ class InstanceColouring(keras.layers.Layer):
     the last mask. The loop runs on the whole batch, where each image has its own
     stopping point, and ends when all images have stopped or K - 1 masks exist.
 
+    Since alpha is at most 0.99, a small part of each pixel always remains, and with it
+    a last mask, even when all objects have been found. With `drop_small_remainder` (not
+    in the paper) the process also stops at a mask that would leave less than
+    `min_mask_pixels`. This mask takes the remaining scope and becomes the last one, so
+    that the number of slots is the number of regions found, not one more.
+
     Args:
         num_slots: K, at least 1; Eq. 4 depends on it.
         kernel: "gaussian", "laplacian" or "epanechnikov" (Eq. 3).
@@ -42,6 +48,8 @@ class InstanceColouring(keras.layers.Layer):
             equivariant to the order of the seeds (Section 3.1).
         log_sigma_rate: Learning rate of `log_sigma` relative to the other parameters,
             for optimisers that, like Adam, are invariant to the scale of gradients.
+        drop_small_remainder: Whether `flexible_slots` avoids a last mask that sums to
+            less than `min_mask_pixels`.
         seed: Random seed of `seed_scores`.
         **kwargs: Keyword arguments of `keras.layers.Layer`.
 
@@ -73,6 +81,7 @@ class InstanceColouring(keras.layers.Layer):
         hard_masks=False,
         normalization="stick_breaking",
         log_sigma_rate=1.0,
+        drop_small_remainder=False,
         seed=None,
         **kwargs,
     ):
@@ -82,6 +91,9 @@ class InstanceColouring(keras.layers.Layer):
         self.hard_masks = boolean("hard_masks", hard_masks)
         self.normalization = choice("normalization", normalization, NORMALIZATIONS)
         self.log_sigma_rate = number("log_sigma_rate", log_sigma_rate, above=0)
+        self.drop_small_remainder = boolean(
+            "drop_small_remainder", drop_small_remainder
+        )
         self.random = RandomSource(seed, name="random")
         self.seed = self.random.seed
 
@@ -183,7 +195,9 @@ class InstanceColouring(keras.layers.Layer):
         def body(step, active, count, log_scope, log_masks, seeds):
             seed, alpha = self._select(pixels, seed_scores, log_scope)
             log_mask, next_scope = self._break(log_scope, alpha)
-            active &= tf.reduce_sum(tf.exp(log_mask), axis=-1) >= min_mask_pixels
+            active &= _sum_of(log_mask) >= min_mask_pixels
+            if self.drop_small_remainder:
+                active &= _sum_of(next_scope) >= min_mask_pixels
             added = active[:, None, None] & (slots == step)[None, :, None]
             return (
                 step + 1,
@@ -269,5 +283,11 @@ class InstanceColouring(keras.layers.Layer):
             "hard_masks": self.hard_masks,
             "normalization": self.normalization,
             "log_sigma_rate": self.log_sigma_rate,
+            "drop_small_remainder": self.drop_small_remainder,
             "seed": self.seed,
         }
+
+
+def _sum_of(log_mask):
+    """Returns the sum of a mask over the pixels, `[B, HW]` -> `[B]`."""
+    return tf.reduce_sum(tf.exp(log_mask), axis=-1)

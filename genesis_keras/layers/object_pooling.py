@@ -12,8 +12,10 @@ from genesis_keras.layers.blocks import (
     dense,
 )
 from genesis_keras.layers.gaussian_statistics import posterior_statistics
+from genesis_keras.layers.glimpses import mask_glimpses
 
 _MASS_EPSILON = 1e-5
+_GLIMPSE_WIDTH = 8  # times F: units that look at a glimpse
 _NUM_STATISTICS = 8  # colour, coordinates, their squares, log mass
 
 
@@ -25,22 +27,26 @@ class ObjectPooling(keras.layers.Layer):
     the features under the mask, LayerNorm, Dense, ReLU, Dense, split into the mean
     and the raw scale, `scale = softplus(raw + 0.5) + 1e-8`.
 
-    Beyond the paper, `pooled_statistics` gives the MLP, beside the pooled features,
-    eight numbers that say most of what an object is: the mean colour, coordinates and
-    squared coordinates under the mask, and the logarithm of the share of the image
-    that it covers. `stop_mask_gradient` lets no gradient of the latents reach the
-    masks, for masks that are learned otherwise (`objectives.mask_responsibility`).
+    Three options are not in the paper. With `pooled_statistics` the MLP sees, in
+    addition to the pooled features, eight numbers for each mask: the mean colour,
+    coordinates and squared coordinates, and the logarithm of its share of the image.
+    With `glimpse_size` it also sees a small picture centred on the mask
+    (`mask_glimpses`), which keeps the shape that an average over pixels loses.
+    `stop_mask_gradient` keeps gradients of the latents from the masks, for masks that
+    are learned by other terms of the loss (`objectives.mask_responsibility`).
 
     Args:
         feature_dim: F, the size of a latent and of the image features.
         pooled_statistics: Whether the MLP sees the eight numbers.
+        glimpse_size: Side of the small pictures, at least 2; 0 for none.
         stop_mask_gradient: Whether the masks are constants to the latents.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
         features: `[B, H, W, F]`.
         masks: Attention masks `[B, K, H, W, 1]`.
-        images: `[B, H, W, 3]`; only needed for `pooled_statistics`.
+        images: `[B, H, W, 3]`; only needed for `pooled_statistics` and
+            `glimpse_size`.
 
     Returns:
         `posterior_mean` and `posterior_scale`, each `[B, K, F]` float32.
@@ -57,6 +63,7 @@ class ObjectPooling(keras.layers.Layer):
         self,
         feature_dim,
         pooled_statistics=False,
+        glimpse_size=0,
         stop_mask_gradient=False,
         **kwargs,
     ):
@@ -64,10 +71,13 @@ class ObjectPooling(keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)
         self.feature_dim = integer("feature_dim", feature_dim, least=1)
         self.pooled_statistics = boolean("pooled_statistics", pooled_statistics)
+        self.glimpse_size = integer("glimpse_size", glimpse_size, least=2, also=0)
         self.stop_mask_gradient = boolean("stop_mask_gradient", stop_mask_gradient)
 
     def build(self, input_shape):
         width = 2 * self.feature_dim
+        seen = width + _NUM_STATISTICS * self.pooled_statistics
+        seen += _GLIMPSE_WIDTH * self.feature_dim * bool(self.glimpse_size)
         self.block = ConvBlock(self.feature_dim, dtype=self.dtype_policy, name="block")
         self.project = conv(
             width, 1, self.feature_dim, dtype=self.dtype_policy, name="project"
@@ -78,19 +88,27 @@ class ObjectPooling(keras.layers.Layer):
         )
         self.hidden = dense(
             width,
-            width + _NUM_STATISTICS * self.pooled_statistics,
+            seen,
             activation="relu",
             dtype="float32",
             name="hidden",
         )
+        if self.glimpse_size:
+            values = 4 * self.glimpse_size**2
+            self.look = dense(
+                _GLIMPSE_WIDTH * self.feature_dim,
+                values,
+                activation="relu",
+                dtype="float32",
+                name="look",
+            )
+            self.look.build((None, None, values))
         self.posterior = dense(width, width, dtype="float32", name="posterior")
         self.block.build(input_shape)
         self.project.build((*input_shape[:-1], self.feature_dim))
         for layer in (self.norm, self.posterior):
             layer.build((None, None, width))
-        self.hidden.build(
-            (None, None, width + _NUM_STATISTICS * self.pooled_statistics)
-        )
+        self.hidden.build((None, None, seen))
 
     def call(self, features, masks, images=None):
         if self.stop_mask_gradient:
@@ -106,6 +124,15 @@ class ObjectPooling(keras.layers.Layer):
         pooled = self.norm(pooled)
         if self.pooled_statistics:
             pooled = tf.concat([pooled, mask_statistics(images, masks)], axis=-1)
+        if self.glimpse_size:
+            shape = [batch, num_slots, *images.shape[1:3]]
+            glimpses = mask_glimpses(
+                images, tf.reshape(masks, shape), self.glimpse_size
+            )
+            glimpses = tf.reshape(
+                glimpses, [batch, num_slots, 4 * self.glimpse_size**2]
+            )
+            pooled = tf.concat([pooled, self.look(glimpses)], axis=-1)
         return posterior_statistics(self.posterior(self.hidden(pooled)))
 
     def compute_output_shape(self, input_shape):
@@ -116,6 +143,7 @@ class ObjectPooling(keras.layers.Layer):
             **super().get_config(),
             "feature_dim": self.feature_dim,
             "pooled_statistics": self.pooled_statistics,
+            "glimpse_size": self.glimpse_size,
             "stop_mask_gradient": self.stop_mask_gradient,
         }
 

@@ -61,11 +61,15 @@ class GenesisV2(GenerativeModel):
         region_edge_scale: See `SemiConvolution`.
         gate_rate: See `SemiConvolution`.
         pooled_statistics: See `ObjectPooling`.
+        glimpse_size: See `ObjectPooling`.
         stop_mask_gradient: See `ObjectPooling`.
+        decoder_widening: Factor on the channels of the decoder from each of its coarse
+            blocks to the next coarser one (F, F, wF, w^2 F); 1 in the paper.
         hard_masks: Variant of the IC-SBP, see `InstanceColouring`.
         mask_normalization: Variant of the IC-SBP, see `InstanceColouring`.
         pixel_scale: sigma_x of the likelihood.
         log_sigma_rate: See `InstanceColouring`.
+        drop_small_remainder: See `InstanceColouring`.
         posterior_scale_bias: See `GenerativeModel`.
         initialization: See `GenerativeModel`.
         seed: Seed of all draws.
@@ -121,11 +125,14 @@ class GenesisV2(GenerativeModel):
         region_passes=0,
         region_edge_scale=0.12,
         pooled_statistics=False,
+        glimpse_size=0,
         stop_mask_gradient=False,
+        decoder_widening=1,
         hard_masks=False,
         mask_normalization="stick_breaking",
         pixel_scale=0.7,
         log_sigma_rate=1.0,
+        drop_small_remainder=False,
         gate_rate=1.0,
         posterior_scale_bias=0.0,
         initialization="release",
@@ -146,6 +153,7 @@ class GenesisV2(GenerativeModel):
             "feature_dim": integer(
                 "feature_dim", feature_dim, NORM_GROUPS, MAX_CHANNELS, NORM_GROUPS
             ),
+            "decoder_widening": integer("decoder_widening", decoder_widening, 1),
             "semi_convolution": boolean("semi_convolution", semi_convolution),
             "autoregressive_prior": boolean(
                 "autoregressive_prior", autoregressive_prior

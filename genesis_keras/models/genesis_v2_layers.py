@@ -16,11 +16,22 @@ _EMBEDDING = (
     "appearance_scale coordinate_scale final_appearance_scale final_coordinate_scale "
     "fade_start fade_steps region_passes region_edge_scale gate_rate"
 ).split()
-_POOLING = ("pooled_statistics", "stop_mask_gradient")
+_POOLING = ("pooled_statistics", "glimpse_size", "stop_mask_gradient")
 SETTINGS = (
     "feature_dim embedding_dim kernel semi_convolution autoregressive_prior "
-    "hard_masks mask_normalization log_sigma_rate"
+    "hard_masks mask_normalization log_sigma_rate drop_small_remainder "
+    "decoder_widening"
 ).split() + [*_EMBEDDING, *_POOLING, *MASK_TERMS]
+
+
+def decoder_filters(feature_dim, widening):
+    """Returns the channels of the four blocks of the decoder, coarsest first.
+
+    Args:
+        feature_dim: F, channels of the finest two.
+        widening: Factor from the third block to the second and to the first.
+    """
+    return tuple(feature_dim * widening**power for power in (2, 1, 0, 0))
 
 
 def make_layers(model):
@@ -47,6 +58,7 @@ def make_layers(model):
         hard_masks=model.hard_masks,
         normalization=model.mask_normalization,
         log_sigma_rate=model.log_sigma_rate,
+        drop_small_remainder=model.drop_small_remainder,
         seed=model.seed,
         dtype="float32",
         name="instance_colouring",
@@ -58,7 +70,10 @@ def make_layers(model):
         name="pooling",
     )
     model.decoder = BroadcastDecoder(
-        model.image_size, (model.feature_dim,) * 4, dtype=policy, name="decoder"
+        model.image_size,
+        decoder_filters(model.feature_dim, model.decoder_widening),
+        dtype=policy,
+        name="decoder",
     )
     if model.autoregressive_prior:
         model.prior = AutoregressivePrior(
@@ -73,7 +88,10 @@ def _take_checked_values(model):
         (model.mask_objective, MASK_TERMS),
         (model.embedding_head, ["embedding_dim", *_EMBEDDING]),
         (model.pooling, _POOLING),
-        (model.instance_colouring, ["kernel", "hard_masks", "log_sigma_rate"]),
+        (
+            model.instance_colouring,
+            ["kernel", "hard_masks", "log_sigma_rate", "drop_small_remainder"],
+        ),
     ):
         for name in names:
             setattr(model, name, getattr(part, name))

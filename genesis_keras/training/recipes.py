@@ -125,6 +125,11 @@ RECIPES = {
             "region_passes": 4,
             "gate_rate": 0.01,
             "pooled_statistics": True,
+            # Latents see the shape of their mask, and a decoder that is wide where its
+            # grid is coarse learns to draw it.
+            "glimpse_size": 8,
+            "decoder_widening": 2,
+            "drop_small_remainder": True,
             # Object masks follow attention masks, and these learn only from
             # responsibilities, late and slowly: starting at step 1,000 with
             # log_sigma_rate 1, they followed the blurred object masks of that stage

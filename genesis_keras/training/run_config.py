@@ -99,6 +99,15 @@ class RunConfig:
     pooled_statistics: bool = setting(
         False, "Latents see mean colour, position and size of their mask.", of=_V2
     )
+    glimpse_size: int = setting(
+        0, "Side of the glimpses of masks that latents see; 0: none.", of=_V2, least=0
+    )
+    drop_small_remainder: bool = setting(
+        False, "Flexible slots leave no last mask below their threshold.", of=_V2
+    )
+    decoder_widening: int = setting(
+        1, "Factor on the channels of coarser blocks of the decoder.", of=_V2, least=1
+    )
     stop_mask_gradient: bool = setting(
         False, "No gradient of the latents reaches the attention masks.", of=_V2
     )

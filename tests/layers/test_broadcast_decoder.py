@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from genesis_keras.layers import group_normalization
 from genesis_keras.layers.broadcast_decoder import BroadcastDecoder
+from genesis_keras.models.genesis_v2 import GenesisV2
 
 
 def normal(*shape, seed=0):
@@ -129,3 +130,11 @@ def test_saved_and_loaded(tmp_path):
 def test_bad_arguments(image_size, filters, message):
     with pytest.raises(ValueError, match=message):
         BroadcastDecoder(image_size, filters)
+
+
+def test_wider_decoder_is_wider_where_the_grid_is_coarse():
+    model = GenesisV2(32, num_slots=2, feature_dim=8, decoder_widening=3)
+    assert [block.filters for block in model.decoder.blocks] == [72, 24, 8, 8]
+    assert model.decode(tf.zeros([1, 2, 8]))["components"].shape == (1, 2, 32, 32, 3)
+    with pytest.raises(ValueError, match="decoder_widening .*0"):
+        GenesisV2(32, decoder_widening=0)

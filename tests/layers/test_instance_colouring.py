@@ -264,3 +264,30 @@ def test_config_round_trip():
     )
     twin = InstanceColouring.from_config(layer.get_config())
     assert twin.get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize("drop", [False, True])
+def test_drops_a_small_remainder(drop):
+    # Two regions, far apart: two masks explain 0.99 of each of 1,024 pixels.
+    embeddings = np.zeros([2, 32, 32, 4], "float32")
+    embeddings[0, :, 16:] = 10.0
+    embeddings[1, :8] = 10.0
+    layer = InstanceColouring(6, drop_small_remainder=drop)
+    outputs = layer(
+        embeddings,
+        flexible_slots=True,
+        min_mask_pixels=20.0,
+        seed_scores=_seed_scores(2, 32),
+    )
+    np.testing.assert_array_equal(outputs["num_slots"], [2, 2] if drop else [3, 3])
+    np.testing.assert_allclose(tf.reduce_sum(outputs["masks"], axis=1), 1.0, atol=1e-6)
+    found = np.argmax(outputs["masks"][..., 0], axis=1)  # [B, H, W]
+    for labels, embedding in zip(found, embeddings[..., 0], strict=True):
+        regions = [set(labels[embedding == value]) for value in (0.0, 10.0)]
+        assert len(regions[0]) == len(regions[1]) == 1 and regions[0] != regions[1]
+    fixed = layer(embeddings, num_slots=4, seed_scores=_seed_scores(2, 32))
+    np.testing.assert_array_equal(fixed["num_slots"], [4, 4])
+
+
+def _seed_scores(batch, side):
+    return tf.random.stateless_uniform([batch, side, side], seed=[0, 1])

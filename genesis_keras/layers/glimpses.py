@@ -1,0 +1,58 @@
+"""Glimpses: what lies under each mask, in a small picture centred on it."""
+
+import tensorflow as tf
+
+from genesis_keras.layers.blocks import coordinates
+
+_MASS_EPSILON = 1e-5
+_EXTENT = 2.0  # half the side of a glimpse, in standard deviations of the mask
+
+
+def mask_glimpses(images, masks, size=8):
+    """Returns a small picture of each mask and of the colours under it.
+
+    A grid of `size` x `size` Gaussian filters is centred on the mean position of each
+    mask and reaches two standard deviations to each side, as in the attention of DRAW
+    (Gregor et al., 2015). Hence the picture depends neither on the position of an object
+    nor, up to the resolution of the image, on its size, but on its shape and colours.
+
+    Args:
+        images: `[B, H, W, 3]`.
+        masks: `[B, K, H, W]`, not negative.
+        size: Side of a glimpse in filters.
+
+    Returns:
+        `[B, K, size, size, 4]`: under each filter the average of the mask, and of the
+        mask times red, green and blue. All 0 where a mask is empty.
+    """
+    height, width = images.shape[1:3]
+    grid = coordinates(height, width)
+    rows = _filters(tf.reduce_sum(masks, axis=3), grid[:, 0, 0], size)  # [B, K, n, H]
+    columns = _filters(tf.reduce_sum(masks, axis=2), grid[0, :, 1], size)
+    values = tf.pad(images, [[0, 0]] * 3 + [[1, 0]], constant_values=1.0)
+    values = tf.transpose(values, [0, 3, 1, 2])[:, None]  # [B, 1, 4, H, W]
+    values = values * masks[:, :, None]  # [B, K, 4, H, W]
+    values = tf.matmul(rows[:, :, None], values)  # [B, K, 4, n, W]
+    values = tf.matmul(values, columns[:, :, None], transpose_b=True)
+    return tf.transpose(values, [0, 1, 3, 4, 2])
+
+
+def _filters(marginal, positions, size):
+    """Gaussian filters along one side `[B, K, size, N]`; each sums to 1.
+
+    Args:
+        marginal: Mass of the masks at each position `[B, K, N]`.
+        positions: `[N]`, evenly spaced.
+        size: Number of filters.
+    """
+    pixel = positions[1] - positions[0]
+    mass = tf.reduce_sum(marginal, axis=-1, keepdims=True) + _MASS_EPSILON
+    mean = tf.reduce_sum(marginal * positions, axis=-1, keepdims=True) / mass
+    variance = tf.square(positions - mean)
+    variance = tf.reduce_sum(marginal * variance, axis=-1, keepdims=True) / mass
+    scale = tf.sqrt(variance + tf.square(pixel))  # [B, K, 1], a pixel at least
+    centres = mean + scale * tf.linspace(-_EXTENT, _EXTENT, size)  # [B, K, size]
+    # Neighbouring filters overlap at half a step from each, but see a pixel at least.
+    spread = tf.maximum(scale * _EXTENT / (size - 1), 0.5 * pixel)
+    distances = (positions - centres[..., None]) / spread[..., None]
+    return tf.nn.softmax(-0.5 * tf.square(distances), axis=-1)
