@@ -13,8 +13,9 @@ def mask_glimpses(images, masks, size=8):
 
     A grid of `size` x `size` Gaussian filters is centred on the mean position of each
     mask and reaches two standard deviations to each side, as in the attention of DRAW
-    (Gregor et al., 2015). Hence the picture depends neither on the position of an object
-    nor, up to the resolution of the image, on its size, but on its shape and colours.
+    (Gregor et al., 2015). Hence the picture does not depend on the position of an
+    object, nor, up to the resolution of the image, on its size, but on its shape and
+    colours.
 
     Args:
         images: `[B, H, W, 3]`.

@@ -1,7 +1,8 @@
-"""Detection of GPUs."""
+"""Detection of GPUs, and of processors that compute in 16 bits."""
 
 import functools
 import pathlib
+import re
 
 
 @functools.cache
@@ -16,3 +17,23 @@ def sees_gpu():
     import tensorflow as tf
 
     return bool(tf.config.list_physical_devices("GPU"))
+
+
+@functools.cache
+def best_precision():
+    """Returns the precision in which this machine trains fastest.
+
+    Returns:
+        "mixed_bfloat16" on processors with instructions for bfloat16 (AMX or
+        AVX512_BF16, as Linux names them), where a training step was 1.5 to 1.6 times as
+        fast; "float32" on all others, and with a GPU, on which it was not measured.
+    """
+    if sees_gpu():
+        return "float32"
+    try:
+        information = pathlib.Path("/proc/cpuinfo").read_text()
+    except OSError:  # not Linux
+        return "float32"
+    flags = re.search(r"^flags\s*:(.*)$", information, re.MULTILINE)
+    known = set(flags[1].split()) if flags else set()
+    return "mixed_bfloat16" if known & {"amx_bf16", "avx512_bf16"} else "float32"

@@ -110,12 +110,13 @@ RECIPES = {
     ),
     "fast": Recipe(
         settings={
-            "steps": 3_000,
+            "precision": "auto",
+            "steps": 6_000,
             "batch_size": 16,
             "feature_dim": 32,
             "learning_rate": 1e-3,
             "warmup_steps": 200,
-            "decay_steps": 2_800,
+            "decay_steps": 5_800,
             "posterior_scale_bias": -3.0,
             "log_sigma_rate": 0.1,
             "initialization": "glorot",
@@ -136,11 +137,11 @@ RECIPES = {
             # (0.99 -> 0.90 ARI-FG).
             "stop_mask_gradient": True,
             "mask_guidance": 5.0,
-            "mask_guidance_steps": 1_500,
+            "mask_guidance_steps": 3_000,
             "mask_guidance_final": 3.0,
             "mask_responsibility": 0.3,
-            "mask_responsibility_start": 2_000,
-            "mask_responsibility_steps": 500,
+            "mask_responsibility_start": 4_000,
+            "mask_responsibility_steps": 1_000,
             # The run is too short for GECO to find beta: start with a good one and keep
             # it. The goal is the paper's squared error at this sigma_x.
             "pixel_scale": 0.15,
@@ -162,7 +163,7 @@ RECIPES = {
             ),
             **dict.fromkeys(
                 ("objects_room/rendered", "shapestacks/rendered"),
-                {"steps": 6_000, "decay_steps": 5_800, "batch_size": 12},
+                {"batch_size": 12},
             ),
         },
         model_settings={

@@ -6,6 +6,7 @@ import pathlib
 
 from genesis_keras.data.registry import get_spec
 from genesis_keras.storage import write_json
+from genesis_keras.training.devices import best_precision
 from genesis_keras.training.recipes import RECIPES
 from genesis_keras.training.validation import checked, setting
 
@@ -235,7 +236,9 @@ class RunConfig:
         600, "Seconds to wait for the other workers; 0: for ever.", least=0
     )
     precision: str = setting(
-        "float32", f"Of the model: {', '.join(PRECISIONS)}.", choices=PRECISIONS
+        "float32",
+        f"Of the model: {', '.join(PRECISIONS)}; auto: the fastest of this machine.",
+        choices=("auto", *PRECISIONS),
     )
     on_nan: str = setting(
         "stop",
@@ -294,6 +297,8 @@ def check_settings(settings):
     if unknown := sorted(map(str, settings.keys() - fields.keys())):
         raise ValueError(f"unknown settings {unknown}")
     values = {name: checked(fields[name], value) for name, value in settings.items()}
+    if values.get("precision") == "auto":  # from here on, and on resuming, a fact
+        values["precision"] = best_precision()
     if "dataset" in values:
         get_spec(values["dataset"])
     if values.get("recipe") and values["recipe"] not in RECIPES:

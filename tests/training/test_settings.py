@@ -83,7 +83,7 @@ BAD = [
     ("dataset", "nothing", "'nothing'"),
     ("data_dir", "a\0b", "a text"),
     ("recipe", "slow", "one of"),
-    ("precision", "float64", "one of float32"),
+    ("precision", "float64", "one of auto, float32"),
 ]
 
 
