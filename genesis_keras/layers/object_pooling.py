@@ -1,4 +1,4 @@
-"""Masked pooling: features and attention masks -> posterior of each object."""
+"""Masked pooling: maps features and attention masks to object posteriors."""
 
 import keras
 import tensorflow as tf
@@ -21,26 +21,26 @@ _NUM_STATISTICS = 8  # colour, coordinates, their squares, log mass
 
 @keras.saving.register_keras_serializable("genesis_keras")
 class ObjectPooling(keras.layers.Layer):
-    """Pools image features under each mask into a Gaussian posterior.
+    """Pools image features under each mask into a Gaussian posterior of the object.
 
-    Once per image: conv block, 1x1 convolution to 2F channels. Per slot: the mean of
-    the features under the mask, LayerNorm, Dense, ReLU, Dense, split into the mean
-    and the raw scale, `scale = softplus(raw + 0.5) + 1e-8`.
+    Once per image: convolution block, 1x1 convolution to 2F channels. For each slot:
+    mean of the features under the mask, LayerNorm, Dense, ReLU, Dense. The output is
+    split into the mean and the raw scale, with `scale = softplus(raw + 0.5) + 1e-8`.
 
-    Three options are not in the paper. With `pooled_statistics` the MLP sees, in
-    addition to the pooled features, eight numbers for each mask: the mean colour,
-    coordinates and squared coordinates, and the logarithm of its share of the image.
-    With `glimpse_size` it also sees a small picture centred on the mask
-    (`mask_glimpses`), which keeps the shape that an average over pixels loses.
-    `stop_mask_gradient` keeps gradients of the latents from the masks, for masks that
+    Three options are not in the paper. With `pooled_statistics` the MLP also receives
+    eight numbers that summarise an object: the mean colour, coordinates and squared
+    coordinates under the mask, and the logarithm of the fraction of the image that it
+    covers. With `glimpse_size` it also receives a small picture centred on the mask
+    (`mask_glimpses`), which preserves the shape that an average over pixels loses.
+    `stop_mask_gradient` blocks gradients from the latents to the masks, for masks that
     are learned by other terms of the loss (`objectives.mask_responsibility`).
 
     Args:
         feature_dim: F, the size of a latent and of the image features.
-        pooled_statistics: Whether the MLP sees the eight numbers.
+        pooled_statistics: Whether the MLP receives the eight statistics.
         glimpse_size: Side of the small pictures, at least 2; 0 for none.
-        stop_mask_gradient: Whether the masks are constants to the latents.
-        **kwargs: Arguments of `keras.layers.Layer`.
+        stop_mask_gradient: Whether no gradients flow from the latents to the masks.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
         features: `[B, H, W, F]`.
@@ -67,7 +67,7 @@ class ObjectPooling(keras.layers.Layer):
         stop_mask_gradient=False,
         **kwargs,
     ):
-        # The masks stay float32 under mixed precision; children cast the features.
+        # With mixed precision the masks stay float32; sublayers cast the features.
         super().__init__(autocast=False, **kwargs)
         self.feature_dim = integer("feature_dim", feature_dim, least=1)
         self.pooled_statistics = boolean("pooled_statistics", pooled_statistics)
@@ -82,7 +82,7 @@ class ObjectPooling(keras.layers.Layer):
         self.project = conv(
             width, 1, self.feature_dim, dtype=self.dtype_policy, name="project"
         )
-        # From here on the tensors are tiny and float32 costs nothing.
+        # From here on the tensors are small, so float32 is cheap.
         self.norm = keras.layers.LayerNormalization(
             epsilon=NORM_EPSILON, dtype="float32", name="norm"
         )
@@ -149,16 +149,16 @@ class ObjectPooling(keras.layers.Layer):
 
 
 def mask_statistics(images, masks):
-    """Returns what is simple to say of the pixels under each mask, `[B, K, 8]`.
+    """Returns simple statistics of the pixels under each mask, `[B, K, 8]`.
 
     Args:
         images: `[B, H, W, 3]`.
-        masks: `[B, K, H * W]`, not negative.
+        masks: Non-negative, `[B, K, H * W]`.
 
     Returns:
-        Under each mask the mean of red, green, blue, y, x, y^2 and x^2 (coordinates
-        in [-1, 1]), and `log(1e-5 + share of the image)`. The means are 0 where a
-        mask is empty.
+        Under each mask the mean of red, green, blue, y, x, y^2 and x^2 (coordinates in
+        [-1, 1]), and `log(1e-5 + share of the image)`. The means of an empty mask are
+        0.
     """
     height, width = images.shape[1:3]
     grid = coordinates(height, width)[None]

@@ -26,22 +26,23 @@ from genesis_keras.objectives.mask_objective import MaskObjective
 
 @keras.saving.register_keras_serializable("genesis_keras")
 class GenesisV2(GenerativeModel):
-    """Splits images into objects and draws new scenes object by object.
+    """Segments images into objects and generates new scenes object by object.
 
     image -> UNet features -> semi-convolutional embeddings -> IC-SBP attention
     masks -> pooled object latents -> components and object masks -> spatial Gaussian
     mixture. Features are computed once per image; all slots are decoded in one batch.
 
     Args:
-        image_size: Side of the images: 32, 64, 128 (a power of two, at least 16).
-        num_slots: K in training; each call may take another.
-        feature_dim: F, channels of the features and size of a latent; a multiple
-            of 8, at most 64.
+        image_size: Side of the images in pixels: 32, 64, 128 (a power of two, at least
+            16).
+        num_slots: Number of slots K in training; a call may use another K.
+        feature_dim: F, the number of feature channels and the size of a latent; a
+            multiple of 8, at most 64.
         embedding_dim: Size of a pixel embedding.
         kernel: Distance kernel of the IC-SBP.
-        semi_convolution: Whether coordinates are added to the embeddings.
-        autoregressive_prior: Whether the prior sees earlier slots (Eq. 2); False
-            gives N(0, 1) for each.
+        semi_convolution: Whether pixel coordinates are added to the embeddings.
+        autoregressive_prior: Whether the prior is conditioned on earlier slots (Eq. 2);
+            if False it is N(0, 1) for every slot.
         mask_consistency: See `MaskObjective`.
         mask_consistency_weight: See `MaskObjective`.
         mask_consistency_start: See `MaskObjective`.
@@ -63,32 +64,33 @@ class GenesisV2(GenerativeModel):
         pooled_statistics: See `ObjectPooling`.
         glimpse_size: See `ObjectPooling`.
         stop_mask_gradient: See `ObjectPooling`.
-        decoder_widening: Factor on the channels of the decoder from each of its coarse
+        decoder_widening: Factor of the channels of the decoder from each of its coarse
             blocks to the next coarser one (F, F, wF, w^2 F); 1 in the paper.
-        hard_masks: Variant of the IC-SBP, see `InstanceColouring`.
-        mask_normalization: Variant of the IC-SBP, see `InstanceColouring`.
+        hard_masks: See `InstanceColouring`.
+        mask_normalization: See `InstanceColouring` (`normalization`).
         pixel_scale: sigma_x of the likelihood.
         log_sigma_rate: See `InstanceColouring`.
         drop_small_remainder: See `InstanceColouring`.
         posterior_scale_bias: See `GenerativeModel`.
         initialization: See `GenerativeModel`.
-        seed: Seed of all draws.
-        **kwargs: Arguments of `keras.Model`.
+        seed: Random seed.
+        **kwargs: Keyword arguments of `keras.Model`.
 
     Call arguments:
         images: `[B, H, W, 3]` floats in [0, 1].
-        num_slots: K of this call, by default that of the constructor.
-        flexible_slots: Whether each image may use fewer slots (`InstanceColouring`).
-        min_mask_pixels: Threshold of `flexible_slots`: 70 for ObjectsRoom, 20 for
-            ShapeStacks in the paper.
-        seed_scores: Draws of the IC-SBP `[B, H, W]`; made if None.
-        noise: Standard normal draws of the latents `[B, K, F]`; made if None.
+        num_slots: Number of slots K of this call; defaults to that of the constructor.
+        flexible_slots: Whether each image may use fewer slots, see `InstanceColouring`.
+        min_mask_pixels: Threshold of `flexible_slots`. The paper uses 70 for
+            ObjectsRoom and 20 for ShapeStacks.
+        seed_scores: Uniform random scores from which the IC-SBP selects its seeds `[B,
+            H, W]`; sampled if None.
+        noise: Standard normal noise of the latents `[B, K, F]`; sampled if None.
 
     Returns:
         The dict of `genesis_keras.models.outputs`.
 
     Raises:
-        ValueError: An argument or the shape or type of the images is wrong.
+        ValueError: If an argument or the shape or type of the images is wrong.
 
     Example:
         >>> model = GenesisV2(image_size=32, num_slots=4, feature_dim=16)
@@ -229,9 +231,9 @@ class GenesisV2(GenerativeModel):
         )
 
     def embed(self, features, images=None):
-        """Features `[B, H, W, F]` -> embeddings `[B, H, W, 8]` and delta.
+        """Maps features `[B, H, W, F]` to embeddings `[B, H, W, 8]` and delta.
 
-        The images are only needed with `appearance_scale`.
+        The images are only used with `appearance_scale`.
         """
         return self.embedding_head(self.segmentation_head(features), images)
 
@@ -240,14 +242,15 @@ class GenesisV2(GenerativeModel):
 
         Args:
             latents: `[B, K, F]`.
-            num_slots: Slots in use `[B]`; all K if None. The others stay empty.
+            num_slots: Number of slots in use `[B]`; all K if None. Unused slots stay
+                empty.
 
         Returns:
             Dict of `components [B, K, H, W, 3]`, `log_object_masks [B, K, H, W, 1]`
             and `reconstruction [B, H, W, 3]`.
 
         Raises:
-            ValueError: The latents are not finite, or of another shape.
+            ValueError: If the latents are not finite, or of another shape.
         """
         return self._decode_slots(self.check_latents(latents), num_slots)
 
@@ -274,12 +277,12 @@ class GenesisV2(GenerativeModel):
         return tf.zeros_like(log_masks[:, 0, 0, 0, 0])
 
     def train_step(self, data):
-        """One step, see `SceneModel`; the embeddings fade by the step first."""
+        """Advances the schedule of the embeddings, then runs a training step."""
         self.embedding_head.set_step(self.optimizer.iterations)
         return super().train_step(data)
 
     def training_loss(self, outputs, beta, images):
-        """Returns what a training step minimises (`MaskObjective`), a scalar."""
+        """Returns the loss that a training step minimises (`MaskObjective`)."""
         step = self.optimizer.iterations
         if self.mask_consistency:
             weight = self.mask_objective.consistency_weight(step)
@@ -289,16 +292,16 @@ class GenesisV2(GenerativeModel):
         ) + self.mask_objective.extra_loss(images, outputs, step, self.pixel_scale)
 
     def fixed_draws(self, num_images, num_slots=None, seed=0):
-        """Returns the random arguments of a call, the same for the same seed.
+        """Returns the random arguments of `call`, determined by the seed.
 
         Args:
             num_images: B.
-            num_slots: K, by default that of training.
-            seed: An integer, or two.
+            num_slots: K; defaults to K in training.
+            seed: An integer or a pair of integers.
 
         Returns:
-            Dict of `seed_scores [B, H, W]` and `noise [B, K, F]`. Those of the
-            first images do not depend on B.
+            Dict of `seed_scores [B, H, W]` and `noise [B, K, F]`. The values of an
+            image do not depend on B.
         """
         num_slots = self.check_slots(num_slots)
         seeds = tf.random.split(seed_pair(seed), alg=ALGORITHM)
@@ -316,10 +319,10 @@ class GenesisV2(GenerativeModel):
         return self.feature_dim
 
     def draw_latents(self, noise):
-        """Draws z_1..z_K from the prior, one after the other.
+        """Samples z_1..z_K from the prior, one after the other.
 
         Args:
-            noise: Standard normal draws `[B, K, D]`.
+            noise: Standard normal noise `[B, K, D]`.
 
         Returns:
             Latents `[B, K, D]`.

@@ -1,4 +1,4 @@
-"""The layers of GENESIS-V2, and which of its settings goes to which."""
+"""The layers of GENESIS-V2, and the settings that each of them receives."""
 
 from genesis_keras.layers.autoregressive_prior import AutoregressivePrior
 from genesis_keras.layers.blocks import ConvBlock
@@ -9,8 +9,8 @@ from genesis_keras.layers.semi_convolution import SemiConvolution
 from genesis_keras.layers.unet import UNet
 from genesis_keras.objectives.mask_objective import MaskObjective
 
-MAX_CHANNELS = 64  # widest convolutions, whatever the feature_dim
-# Arguments of the constructor by what they are for; the base class keeps the others.
+MAX_CHANNELS = 64  # upper limit of the decoder's channels for any feature_dim
+# Constructor arguments by the layer that uses them; the base class has the others.
 MASK_TERMS = tuple(MaskObjective.__dataclass_fields__)
 _EMBEDDING = (
     "appearance_scale coordinate_scale final_appearance_scale final_coordinate_scale "
@@ -35,7 +35,7 @@ def decoder_filters(feature_dim, widening):
 
 
 def make_layers(model):
-    """Makes the layers of a `GenesisV2` and takes over the settings they checked.
+    """Creates the layers of a `GenesisV2` and copies the settings they validated.
 
     Args:
         model: The model, with its settings as attributes.
@@ -83,7 +83,7 @@ def make_layers(model):
 
 
 def _take_checked_values(model):
-    # Checked where they are used, and plain numbers of Python there.
+    # The layers validate these settings and convert them to plain Python numbers.
     for part, names in (
         (model.mask_objective, MASK_TERMS),
         (model.embedding_head, ["embedding_dim", *_EMBEDDING]),
@@ -98,7 +98,7 @@ def _take_checked_values(model):
 
 
 def build_layers(model, input_shape):
-    """Builds the layers that `make_layers` made.
+    """Builds the layers that `make_layers` created.
 
     Args:
         model: The model.

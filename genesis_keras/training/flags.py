@@ -1,4 +1,4 @@
-"""The settings of a run as command line flags, as files and as the README's tables."""
+"""The settings of a run as command-line flags, as JSON files and as tables."""
 
 import dataclasses
 import json
@@ -8,12 +8,12 @@ from genesis_keras.training.config import models_with, resolve
 from genesis_keras.training.recipes import RECIPES
 from genesis_keras.training.run_config import MODELS, RunConfig, check_settings
 
-# A file that has all of these was written by a run.
+# A file with all of these was written by a run.
 _OF_A_RUN = {"model", "dataset", "recipe", "seed", "steps", "batch_size"}
 
 
 def define_settings(parser):
-    """Adds a flag for each setting, by topic, and `--config`.
+    """Adds a flag for each setting, grouped by topic, and `--config`.
 
     Args:
         parser: A `CommandParser`.
@@ -36,13 +36,11 @@ def define_settings(parser):
 
 
 def chosen_settings(options):
-    """Returns the settings that the user chose: those of the file, then the flags.
+    """Returns the settings chosen by the user: those of the file, then the flags.
 
     Args:
-        options: What a parser with the flags of `define_settings` returned.
-
-    Raises:
-        ValueError: The file cannot be read, or a value is wrong.
+        options: Options parsed with the flags of `define_settings`. Raises:
+        ValueError: If the file cannot be read, or a value is wrong.
     """
     values = given_settings(options)
     if options.config:
@@ -51,7 +49,7 @@ def chosen_settings(options):
 
 
 def given_settings(options):
-    """Returns the settings that were given as flags.
+    """Returns the settings given as flags.
 
     Args:
         options: What a parser with the flags of `define_settings` returned.
@@ -63,15 +61,15 @@ def given_settings(options):
 def read_settings(path, model=None):
     """Reads a JSON object of settings.
 
-    The `config.json` of a run lists the settings of all models; those that the run's
-    own model does not have are left out.
+    The `config.json` of a run lists the settings of all models; those that the model of
+    the run does not have are dropped.
 
     Args:
         path: The file.
-        model: Name of the model; by default the file's.
+        model: Name of the model; by default that of the file.
 
     Raises:
-        ValueError: It is missing, or holds something else.
+        ValueError: If the file is missing or has other contents.
     """
     try:
         settings = json.loads(pathlib.Path(path).read_text())
@@ -86,15 +84,15 @@ def read_settings(path, model=None):
 
 
 def _meaning(field):
-    """Returns what a setting means, with the models that have it if not all do."""
+    """Returns the meaning of a setting, and its models unless all have it."""
     models, meaning = models_with(field.name), field.metadata["help"]
     if field.name == "model":
         meaning = f"Name of the model: {', '.join(MODELS)}."
-    return meaning if models == MODELS else f"{meaning} Of {', '.join(models)}."
+    return meaning if models == MODELS else f"{meaning} ({', '.join(models)} only)"
 
 
 def flags_table():
-    """Returns the README's table of settings, with the values of both recipes."""
+    """Returns the table of settings for the documentation."""
     lines = [
         "| flag | `fast` on sprites | `paper` | meaning |",
         "| --- " * 4 + "|",
@@ -108,7 +106,7 @@ def flags_table():
 
 
 def recipes_table():
-    """Returns the README's table of what other models change in both recipes."""
+    """Returns the documentation's table of the recipes' settings for other models."""
     lines = ["| model | recipe | settings |", "| --- " * 3 + "|"]
     for recipe in sorted(RECIPES):
         for model, settings in RECIPES[recipe].model_settings.items():

@@ -1,4 +1,4 @@
-"""The settings of a run: one dataclass, from which the flags are made too."""
+"""The settings of a run: a dataclass that also defines the command-line flags."""
 
 import dataclasses
 import json
@@ -12,22 +12,22 @@ from genesis_keras.training.validation import checked, setting
 
 CONFIG_FILE = "config.json"
 MODELS = ("genesis_v2", "genesis", "monet", "slot_attention")
-"""Names of the models; `models.registry` has their classes."""
+"""Names of the models; `models.registry` maps them to classes."""
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 _V2, _MONET, _SLOTS = ("genesis_v2",), ("monet",), ("slot_attention",)
 _GENESIS = ("genesis_v2", "genesis")
 _LIKELIHOOD = ("genesis_v2", "genesis", "monet")
 _SIZES = (32, 64, 128, 256, 512, 1024)
-_MAX_STEPS = 99_999_999  # the names of checkpoints have eight digits
+_MAX_STEPS = 99_999_999  # names of checkpoints have eight digits
 _MAX_SEED = 2**31 - 1
 
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
-    """Everything that decides what a run computes; `resolve` makes one.
+    """All settings that determine a run; create one with `resolve`.
 
-    A setting added here becomes a flag, in the topic in which it stands.
+    Each field becomes a command-line flag, in the topic under which it is listed.
 
     Raises:
         ValueError: A value has the wrong type or is out of range, or the data set is
@@ -39,22 +39,22 @@ class RunConfig:
     )
     dataset: str = setting("sprites/hard", "Name of the data set, NAME or NAME/CONFIG.")
     recipe: str = setting(
-        "", "paper or fast; by default fast, or with a GPU what suits the data."
+        "", "paper or fast; default: fast, or with a GPU that of the data set."
     )
     seed: int = setting(
-        0, "Seed of weights, draws and data order.", least=0, most=_MAX_SEED
+        0, "Random seed of weights, noise and data order.", least=0, most=_MAX_SEED
     )
     steps: int = setting(
         500_000,
-        "Training steps in all, those resumed included.",
+        "Total number of training steps, including resumed ones.",
         least=1,
         most=_MAX_STEPS,
     )
-    batch_size: int = setting(32, "Images in a step, over all devices.", least=1)
+    batch_size: int = setting(32, "Images per step, over all devices.", least=1)
     image_size: int = setting(
         64, "Side of the images, a power of two >= 32.", choices=_SIZES
     )
-    num_slots: int = setting(7, "K, slots in training.", least=1)
+    num_slots: int = setting(7, "Number of slots K in training.", least=1)
     feature_dim: int = setting(
         64,
         "Channels and latent size, a multiple of 8.",
@@ -71,19 +71,19 @@ class RunConfig:
     )
     semi_convolution: bool = setting(True, "Add coordinates to the embeddings.", of=_V2)
     autoregressive_prior: bool = setting(
-        True, "Prior of a slot sees earlier slots.", of=_GENESIS
+        True, "Condition the prior of a slot on earlier slots.", of=_GENESIS
     )
     appearance_scale: float = setting(
-        0.0, "Factor on appearance in the embeddings; 0: none.", of=_V2, least=0
+        0.0, "Factor of appearance in the embeddings; 0: none.", of=_V2, least=0
     )
     coordinate_scale: float = setting(
-        1.0, "Factor on coordinates in the embeddings.", of=_V2, least=0
+        1.0, "Factor of coordinates in the embeddings.", of=_V2, least=0
     )
     final_appearance_scale: float = setting(
-        0.0, "Factor on appearance after the fade.", of=_V2, least=0
+        0.0, "Final factor of appearance.", of=_V2, least=0
     )
     final_coordinate_scale: float = setting(
-        1.0, "Factor on coordinates after the fade.", of=_V2, least=0
+        1.0, "Final factor of coordinates.", of=_V2, least=0
     )
     fade_start: int = setting(
         0, "Step at which both factors begin to change.", of=_V2, least=0
@@ -92,13 +92,15 @@ class RunConfig:
         0, "Steps over which they change; 0: never.", of=_V2, least=0
     )
     region_passes: int = setting(
-        0, "Passes of edge-aware smoothing of both.", of=_V2, least=0
+        0, "Passes of edge-aware smoothing of the embeddings.", of=_V2, least=0
     )
     region_edge_scale: float = setting(
-        0.12, "Difference of appearance that is an edge to it.", of=_V2, above=0
+        0.12, "Difference in appearance that is considered an edge.", of=_V2, above=0
     )
     pooled_statistics: bool = setting(
-        False, "Latents see mean colour, position and size of their mask.", of=_V2
+        False,
+        "Give the latents the mean colour, position and size of their mask.",
+        of=_V2,
     )
     glimpse_size: int = setting(
         0, "Side of the glimpses of masks that latents see; 0: none.", of=_V2, least=0
@@ -110,7 +112,7 @@ class RunConfig:
         1, "Factor on the channels of coarser blocks of the decoder.", of=_V2, least=1
     )
     stop_mask_gradient: bool = setting(
-        False, "No gradient of the latents reaches the attention masks.", of=_V2
+        False, "Block gradients from the latents to the attention masks.", of=_V2
     )
     mask_consistency: bool = setting(False, "Add the mask loss of Eq. 7.", of=_V2)
     mask_consistency_weight: float = setting(
@@ -121,7 +123,7 @@ class RunConfig:
     )
     mask_guidance: float = setting(
         0.0,
-        "Initial weight of the pull of object masks to attention masks.",
+        "Initial weight of the loss from object masks to attention masks.",
         of=_V2,
         least=0,
     )
@@ -129,21 +131,21 @@ class RunConfig:
         1_500, "Steps over which that weight changes.", of=_V2, least=1
     )
     mask_guidance_final: float = setting(
-        0.0, "That weight from then on.", of=_V2, least=0
+        0.0, "Final value of that weight.", of=_V2, least=0
     )
     mask_responsibility: float = setting(
         0.0,
-        "Final weight of the pull of attention masks to responsibilities.",
+        "Final weight of the loss from attention masks to responsibilities.",
         of=_V2,
         least=0,
     )
     mask_responsibility_start: int = setting(
-        0, "First step of that pull.", of=_V2, least=0
+        0, "First step of that loss.", of=_V2, least=0
     )
     mask_responsibility_steps: int = setting(
-        0, "Steps over which its weight rises from 0.", of=_V2, least=0
+        0, "Steps over which its weight increases from 0.", of=_V2, least=0
     )
-    hard_masks: bool = setting(False, "Each pixel in one slot only.", of=_V2)
+    hard_masks: bool = setting(False, "Assign each pixel to a single slot.", of=_V2)
     mask_normalization: str = setting(
         "stick_breaking",
         "stick_breaking, or softmax over the selected seeds.",
@@ -154,17 +156,17 @@ class RunConfig:
         0.7, "sigma_x of the pixel likelihood.", of=_LIKELIHOOD, above=0
     )
     posterior_scale_bias: float = setting(
-        0.0, "Initial bias of the raw scale.", of=_LIKELIHOOD
+        0.0, "Initial bias of the posterior's raw scale.", of=_LIKELIHOOD
     )
     log_sigma_rate: float = setting(
         1.0, "Relative learning rate of log_sigma.", of=_V2, above=0
     )
     gate_rate: float = setting(
-        1.0, "Relative learning rate of the embeddings' gate.", of=_V2, above=0
+        1.0, "Relative learning rate of the gate of the embeddings.", of=_V2, above=0
     )
     initialization: str = setting(
         "release",
-        "Of kernels and biases: release or glorot.",
+        "Initialisation of kernels and biases: release or glorot.",
         of=_LIKELIHOOD,
         choices=("release", "glorot"),
     )
@@ -177,45 +179,46 @@ class RunConfig:
         choices=("softmax", "scope"),
     )
     learning_rate: float = setting(
-        1e-4, "Adam's rate, after the warm-up.", topic="Optimiser", above=0
+        1e-4, "Adam's learning rate after the warm-up.", topic="Optimiser", above=0
     )
     warmup_steps: int = setting(
-        0, "Steps over which the rate rises from 0.", least=0, most=_MAX_STEPS
+        0, "Steps over which the rate increases from 0.", least=0, most=_MAX_STEPS
     )
     decay_steps: int = setting(
         0, "Steps of cosine decay to 1/50; 0: constant.", least=0, most=_MAX_STEPS
     )
     halving_steps: int = setting(
-        0, "Steps in which the rate halves; 0: never.", least=0, most=_MAX_STEPS
+        0, "Steps in which the rate halves; 0: constant.", least=0, most=_MAX_STEPS
     )
     clip_norm: float = setting(
-        0.0, "Largest global norm of the gradients; 0: any.", least=0
+        0.0, "Maximum global norm of the gradients; 0: no clipping.", least=0
     )
     ema_momentum: float = setting(
         0.0,
-        "Of the moving average of the weights that is evaluated; 0: none.",
+        "Momentum of the average of the weights that is evaluated; 0: none.",
         least=0,
         most=0.999999,
     )
     geco_goal: float = setting(
-        0.5655, "C, nats per pixel and channel.", topic="GECO", of=_LIKELIHOOD
+        0.5655, "Goal C, nats per pixel and channel.", topic="GECO", of=_LIKELIHOOD
     )
     geco_step_size: float = setting(
-        1e-5, "eta at 64x64, per nat; scaled by size.", of=_LIKELIHOOD, above=0
+        1e-5,
+        "Step size eta at 64x64, per nat; scaled by size.",
+        of=_LIKELIHOOD,
+        above=0,
     )
     geco_speedup: float = setting(
-        10.0, "Factor on eta while the goal is met.", of=_LIKELIHOOD, above=0
+        10.0, "Factor of eta while the goal is met.", of=_LIKELIHOOD, above=0
     )
-    geco_initial_beta: float = setting(
-        1.0, "beta before the first step.", of=_LIKELIHOOD, above=0
-    )
+    geco_initial_beta: float = setting(1.0, "Initial beta.", of=_LIKELIHOOD, above=0)
     geco_min_beta: float = setting(
-        1e-10, "beta never falls below it.", of=_LIKELIHOOD, above=0
+        1e-10, "Lower bound of beta.", of=_LIKELIHOOD, above=0
     )
     data_dir: str = setting(
-        "", "Folder of the data; TFDS's default if empty.", topic="Files"
+        "", "Folder of the data sets; TFDS's default if empty.", topic="Files"
     )
-    manual_dir: str = setting("", "Folder of source files fetched by hand.")
+    manual_dir: str = setting("", "Folder of manually downloaded source files.")
     summary_every: int = setting(100, "Steps between scalar summaries.", least=1)
     picture_every: int = setting(
         500, "Steps between pictures and validations.", least=1
@@ -223,7 +226,7 @@ class RunConfig:
     checkpoint_every: int = setting(500, "Steps between checkpoints.", least=1)
     jit_compile: str = setting(
         "auto",
-        "auto (XLA off on CPU, on on GPU), on, off.",
+        "Use XLA: auto (GPU only), on, off.",
         topic="Devices",
         choices=("auto", "on", "off"),
     )
@@ -233,7 +236,7 @@ class RunConfig:
         choices=STRATEGIES,
     )
     worker_timeout: int = setting(
-        600, "Seconds to wait for the other workers; 0: for ever.", least=0
+        600, "Seconds to wait for the other workers; 0: indefinitely.", least=0
     )
     precision: str = setting(
         "float32",
@@ -242,13 +245,13 @@ class RunConfig:
     )
     on_nan: str = setting(
         "stop",
-        "A loss or gradient that is not finite: stop, or skip the batch.",
+        "If a loss or gradient is not finite: stop, or skip the batch.",
         choices=("stop", "skip"),
     )
 
     def __post_init__(self):
         for name, value in check_settings(dataclasses.asdict(self)).items():
-            object.__setattr__(self, name, value)  # in its own type
+            object.__setattr__(self, name, value)  # with its declared type
         if self.geco_initial_beta < self.geco_min_beta:
             raise ValueError(
                 f"geco_initial_beta must be at least geco_min_beta="
@@ -284,10 +287,10 @@ class RunConfig:
 
 
 def check_settings(settings):
-    """Returns settings in their own types, each within its bounds.
+    """Validates settings; returns them with their declared types.
 
     Args:
-        settings: Dict of any of the settings of a run.
+        settings: Dict of some or all settings of a run.
 
     Raises:
         ValueError: A name or a data set is not known, or a value is of the wrong type
