@@ -1,19 +1,25 @@
-"""A hook of MkDocs: `[modules: PACKAGE]` on a page documents all its modules.
+"""Hooks of MkDocs for the API reference.
 
-So a module that is added to the package is in the API reference without any edit.
+`[modules: PACKAGE]` on a page documents all modules of the package, so that new modules
+are in the API reference without any edit.
 """
 
 import pathlib
 import re
 
 ROOT = pathlib.Path(__file__).parents[1]
-# Plumbing that no user calls.
+# Modules without a public API.
 _LEFT_OUT = {"__init__", "__main__"}
 
 
 def on_page_markdown(markdown, **_):
-    """Puts the directives of mkdocstrings where a package is named."""
+    """Inserts the directives of mkdocstrings for a package."""
     return re.sub(r"^\[modules: (\S+)\]$", _directives, markdown, flags=re.MULTILINE)
+
+
+def on_page_content(html, **_):
+    """Restores the title of a section that `docstrings.py` renames for Griffe."""
+    return html.replace("Other Parameters:", "Call arguments:")
 
 
 def _directives(match):

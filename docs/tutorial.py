@@ -75,6 +75,7 @@ show(images, "Test images")
 # %% [markdown]
 # ## Model
 #
+# `num_slots` is the largest number K of objects, including one slot for the background.
 # The default arguments give the model of the paper, which needs hundreds of thousands
 # of steps. Those below speed up training: the pixel embeddings include the appearance
 # of the pixels (`appearance_scale`, `region_passes`), and the masks learn from how well

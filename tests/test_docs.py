@@ -10,15 +10,21 @@ import subprocess
 
 import pytest
 
+import genesis_keras
+from genesis_keras.models.outputs import OUTPUTS
 from genesis_keras.training.config import resolve
 from genesis_keras.training.flags import chosen_settings
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = sorted(
-    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    page
+    for folder in (".", "docs", "datasets", "genesis_keras")
+    for page in (ROOT / folder).glob("*.md" if folder == "." else "**/*.md")
 )
-DOORS = {"train.py": "train", "evaluate.py": "evaluate"}
-pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+SCRIPTS = {"train.py": "train", "evaluate.py": "evaluate"}
+pages = pytest.mark.parametrize(
+    "page", PAGES, ids=lambda page: str(page.relative_to(ROOT))
+)
 
 
 @pytest.fixture(scope="module")
@@ -65,21 +71,53 @@ def blocks(page, language):
     return re.findall(pattern, page.read_text(), re.DOTALL | re.MULTILINE)
 
 
+def test_all_pages_are_found():
+    names = {str(page.relative_to(ROOT)) for page in PAGES}
+    assert {
+        "README.md",
+        "CONTRIBUTING.md",
+        "docs/train.md",
+        "docs/api/data.md",
+    } <= names
+    assert {"docs/report/report.md", "datasets/sprites/README.md"} <= names
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A small model, which has all attributes that the pages use."""
+    return genesis_keras.GenesisV2(image_size=32, num_slots=2, feature_dim=8)
+
+
 @pages
-def test_python_code_parses_and_its_names_exist(page):
+def test_python_code_parses_and_its_names_exist(page, model):
     for block in blocks(page, "python"):
-        for node in ast.walk(ast.parse(block)):
-            if isinstance(node, ast.ImportFrom):
-                module = importlib.import_module(node.module)
-                for alias in node.names:
-                    assert hasattr(module, alias.name), f"{node.module}.{alias.name}"
-            elif isinstance(node, ast.Import):
-                for alias in node.names:
-                    importlib.import_module(alias.name)
-            elif isinstance(node, ast.Attribute):
-                name = ast.unparse(node)
-                if re.fullmatch(r"(genesis_keras|keras)(\.\w+)+", name):
-                    resolve_name(name)
+        check_python(block, model)
+
+
+def check_python(block, model):
+    """Checks that a block parses, and that imports, attributes and outputs exist."""
+    for node in ast.walk(ast.parse(block)):
+        if isinstance(node, ast.ImportFrom):
+            module = importlib.import_module(node.module)
+            for alias in node.names:
+                assert hasattr(module, alias.name), f"{node.module}.{alias.name}"
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                importlib.import_module(alias.name)
+        elif isinstance(node, ast.Attribute):
+            name = ast.unparse(node)
+            if re.fullmatch(r"(genesis_keras|keras)(\.\w+)+", name):
+                resolve_name(name)
+            elif re.fullmatch(r"model\.\w+", name):
+                assert hasattr(model, node.attr), name
+        elif isinstance(node, ast.Subscript) and ast.unparse(node.value) == "outputs":
+            assert ast.literal_eval(node.slice) in OUTPUTS, ast.unparse(node)
+
+
+@pages
+def test_source_files_exist(page):
+    for path in re.findall(r"`([a-z_]+(?:/\w+)+\.py)`", page.read_text()):
+        assert (ROOT / path).exists() or (ROOT / "genesis_keras" / path).exists(), path
 
 
 def resolve_name(name):
@@ -89,12 +127,33 @@ def resolve_name(name):
         value = getattr(value, part)
 
 
+@pytest.mark.parametrize(
+    "block",
+    [
+        "model = ",
+        "import genesis_keras.nothing",
+        "from genesis_keras import nothing",
+        "genesis_keras.nothing()",
+        "model.nothing()",
+        'outputs["nothing"]',
+    ],
+)
+def test_wrong_python_code_is_found(block, model):
+    with pytest.raises((SyntaxError, ImportError, AttributeError, AssertionError)):
+        check_python(block, model)
+
+
 @pages
 def test_commands_are_shell_and_their_flags_exist(page):
     for block in blocks(page, "bash"):
-        subprocess.run(["bash", "-n"], input=block, text=True, check=True)
-        for line in re.sub(r"\\\n\s*", " ", block).splitlines():
-            check_command(line)
+        check_shell(block)
+
+
+def check_shell(block):
+    """Checks the syntax of a block, and each of its commands."""
+    subprocess.run(["bash", "-n"], input=block, text=True, check=True)
+    for line in re.sub(r"\\\n\s*", " ", block).splitlines():
+        check_command(line)
 
 
 def check_command(line):
@@ -109,8 +168,8 @@ def check_command(line):
             parse(word.removeprefix("genesis-"), rest)
         elif word == "python" and rest[:1] and rest[0].endswith(".py"):
             assert (ROOT / rest[0]).exists(), line
-            if rest[0] in DOORS:
-                parse(DOORS[rest[0]], rest[1:])
+            if rest[0] in SCRIPTS:
+                parse(SCRIPTS[rest[0]], rest[1:])
         elif word == "python" and rest[:1] == ["-m"]:
             assert importlib.util.find_spec(rest[1]), line
             match = re.fullmatch(r"genesis_keras\.(\w+)", rest[1])
@@ -143,3 +202,5 @@ def test_wrong_commands_are_found():
             check_command(wrong)
     with pytest.raises(AssertionError):
         check_command("python benchmarks/nothing.py")
+    with pytest.raises(subprocess.CalledProcessError):
+        check_shell("if true; then")

@@ -20,7 +20,7 @@ class AutoregressivePrior(keras.layers.Layer):
         **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
-        latents: Z `[B, K, D]`.
+        latents: Latents z `[B, K, D]`.
 
     Returns:
         `prior_mean` and `prior_scale`, each `[B, K, D]`.

@@ -22,7 +22,7 @@ class MaskPosterior(keras.layers.Layer):
         **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
-        hidden: H `[B, C]`.
+        hidden: Vector h `[B, C]`.
         noise: Standard normal noise `[B, K, D]`; K may be any number.
 
     Returns:

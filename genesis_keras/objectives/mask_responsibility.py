@@ -12,7 +12,7 @@ def log_responsibilities(images, log_object_masks, components, pixel_scale):
         the mixture of Eq. 1, with all channels of a pixel combined.
 
     Args:
-        images: X `[B, H, W, 3]`.
+        images: Images x `[B, H, W, 3]`.
         log_object_masks: Log object masks pi `[B, K, H, W, 1]`.
         components: RGB means x_k `[B, K, H, W, 3]`.
         pixel_scale: sigma_x.
