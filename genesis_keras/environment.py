@@ -1,4 +1,4 @@
-"""Where and with what numbers were measured."""
+"""The environment of measurements: machine and versions."""
 
 import datetime
 import os
@@ -13,12 +13,12 @@ import genesis_keras
 
 
 def environment():
-    """Returns where and with what this runs, as a dict of text.
+    """Returns a description of the environment, a dict of strings.
 
     Returns:
         Dict of `date`, `machine`, `cores`, `accelerators`, the versions `python`,
-        `tensorflow`, `keras` and `genesis_keras`, and `commit`: of a checkout of this
-        package the commit, ending in "+" where files were changed since, else "".
+        `tensorflow`, `keras` and `genesis_keras`, and `commit`: the commit of a
+        checkout of this package, with a "+" if files were modified, or "" otherwise.
     """
     return {
         "date": datetime.date.today().isoformat(),
@@ -47,7 +47,7 @@ def _processor():
 
 def _commit():
     folder = pathlib.Path(__file__).parents[1]
-    if not (folder / ".git").exists():  # installed, perhaps inside another checkout
+    if not (folder / ".git").exists():  # installed, possibly inside another checkout
         return ""
     command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40"]
     command += ["--exclude=*", "--dirty=+"]
@@ -55,5 +55,5 @@ def _commit():
         return subprocess.run(
             command, capture_output=True, text=True, check=True
         ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):  # no git, or not its owner
+    except (OSError, subprocess.CalledProcessError):  # git is missing or denies access
         return ""

@@ -1,11 +1,11 @@
-"""Command lines: genesis-train, -evaluate, -export, -segment and others.
+"""The command-line tools: genesis-train, genesis-evaluate and others.
 
-Each module `NAME` has a function `main(arguments=None)` that returns the exit status:
-0, 1 after an error, 2 for a command line that is wrong, and 75 or 130 for a run that
-was stopped and can go on. `train.py`, `evaluate.py` and `python -m genesis_keras.NAME`
-are doors to the same functions.
+Each module has a function `main(arguments=None)` that returns the exit status: 0, 1
+after an error, 2 for an invalid command line, and 75 or 130 for a run that was
+interrupted and can be resumed. `train.py`, `evaluate.py` and `python -m
+genesis_keras.NAME` call the same functions.
 
-`parser` reads the flags. `boundary` runs a command and turns errors of the user into
-one line. Modules named like a command import TensorFlow only inside functions, so that
-`--help` and wrong flags take no time.
+`parser` parses flags. `boundary` runs a command and prints errors that users can cause
+in one line. The modules of commands only import TensorFlow inside functions, so that
+`--help` and errors in flags are fast.
 """

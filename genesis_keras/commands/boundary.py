@@ -1,4 +1,4 @@
-"""Where a command ends: what a user can cause is one line, a bug is a traceback."""
+"""Error handling of commands: one line for user errors, a traceback for bugs."""
 
 import contextlib
 import os
@@ -7,21 +7,21 @@ import sys
 import tempfile
 
 _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
-_LONGEST = 600  # characters of a message
+_LONGEST = 600  # maximum length of a message
 
 
 def run_command(parser, work, arguments=None):
-    """Reads the flags of a command, starts TensorFlow quietly and does the work.
+    """Parses the flags of a command and runs it.
 
     Args:
         parser: The `CommandParser` of the command.
-        work: Function (options) -> exit status or None. It imports what needs
-            TensorFlow.
-        arguments: Words of the command line, by default those of the program.
+        work: Function (options) that returns the exit status or None. It imports the
+            modules that need TensorFlow.
+        arguments: List of arguments; by default those of the command line.
 
     Returns:
-        The exit status: that of `work`, 1 after an error of the user, 130 after
-        Ctrl-C. Errors of the program are raised.
+        The exit status: that of `work`, 1 after a user error, 130 after Ctrl-C. Other
+        exceptions are raised.
     """
     options = parser.parse_args(arguments)
     try:
@@ -38,10 +38,10 @@ def run_command(parser, work, arguments=None):
 
 
 def command_name(name):
-    """Returns how to call another command: as this one was called.
+    """Returns the way to call another command, like this one was called.
 
     Args:
-        name: "train", "evaluate" and so on.
+        name: Name such as "train" or "evaluate".
     """
     program = pathlib.Path(sys.argv[0]).name
     if program.endswith(".py") and name in ("train", "evaluate"):
@@ -52,7 +52,7 @@ def command_name(name):
 def start_tensorflow():
     """Imports TensorFlow without its start-up messages.
 
-    With the environment variable `TF_CPP_MIN_LOG_LEVEL` set to 0 or 1 they are shown.
+    They are shown if the environment variable `TF_CPP_MIN_LOG_LEVEL` is 0 or 1.
     """
     if os.environ.setdefault(_LOG_LEVEL, "2") in ("0", "1"):
         return
@@ -68,7 +68,7 @@ def start_tensorflow():
 
 
 def message_to_user(error):
-    """Returns the line for an error that a user can cause, None for another.
+    """Returns the message for an error that a user can cause; None for others.
 
     Args:
         error: The exception.
@@ -81,7 +81,7 @@ def message_to_user(error):
 
 
 def _message_of_tensorflow(error):
-    """Returns the line for an error of TensorFlow's runtime, None for another."""
+    """Returns the message for an error of TensorFlow's runtime; None for others."""
     tensorflow = sys.modules.get("tensorflow")
     if tensorflow is None or not isinstance(error, tensorflow.errors.OpError):
         return None
@@ -111,9 +111,9 @@ def _one_line(error):
 
 @contextlib.contextmanager
 def _native_errors_hidden():
-    """Keeps what C++ writes to stderr off the terminal, unless the block fails.
+    """Hides the C++ output on stderr, unless the block fails.
 
-    TensorFlow writes some lines before it has read the level of its log.
+    TensorFlow writes some lines before it reads its log level.
     """
     sys.stderr.flush()
     terminal = os.dup(2)

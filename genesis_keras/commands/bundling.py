@@ -1,4 +1,4 @@
-"""Makes a preset of a run, with scores of what is stored."""
+"""Creates a preset from a run, with the scores of the stored weights."""
 
 import dataclasses
 import pathlib
@@ -18,9 +18,9 @@ from genesis_keras.training.run_preset import run_metadata
 from genesis_keras.training.saved_files import find_model, read_record
 
 MAX_BYTES = 5_000_000
-"""Size of a preset that may go into the package."""
+"""Maximum size of a bundled preset."""
 MAX_LOSS = 0.002
-"""By how much 16-bit storage may change a score."""
+"""Maximum change of a score by 16-bit storage."""
 TOLERANCE = 1e-3
 """By how much a score may differ from the metadata's."""
 LICENCE = "Apache-2.0"
@@ -40,28 +40,29 @@ def preset_of_run(
     facts=None,
     max_bytes=MAX_BYTES,
 ):
-    """Writes a preset of a run: of its newest model, finished or not.
+    """Writes a preset of the newest model of a run, finished or not.
 
-    The scores are those of the model as it is read back from the preset, in float32.
+    The scores are those of the model that is loaded from the preset, in float32.
 
     Args:
         workdir: Folder of the run.
         name: Name of the preset.
-        out: Folder that receives it.
+        out: Parent folder of the preset.
         weights_dtype: "float32" or "float16".
-        splits: Splits to score, each NAME or NAME:K; by default all, the test first.
-        num_images: Images of each split.
+        splits: Splits to evaluate, each NAME or NAME:K; by default all, beginning with
+            the test split.
+        num_images: Number of images per split.
         facts: Dict of what replaces what the run has recorded: `minutes`,
             `hardware`, `commit`, `description`; None where it is to stay.
-        max_bytes: Largest size of the preset.
+        max_bytes: Maximum size of the preset.
 
     Returns:
-        The preset's folder and its metadata.
+        The folder of the preset and its metadata.
 
     Raises:
-        ValueError: The run has no model, a split is unknown, the preset is too large,
-            or its scores differ from those of the run by more than `MAX_LOSS`.
-        OSError: The preset cannot be written.
+        ValueError: If the run has no model, a split is unknown, the preset is too
+            large, or its scores differ from those of the run by more than `MAX_LOSS`.
+        OSError: If the preset cannot be written.
     """
     workdir, folder = pathlib.Path(workdir), pathlib.Path(out) / name
     config = RunConfig.load(workdir)
@@ -114,7 +115,7 @@ def check_preset(preset, data_dir=None, manual_dir=None):
         the number of scores.
 
     Raises:
-        ValueError: There is no such preset, or it has no scores.
+        ValueError: If there is no such preset, or it has no scores.
     """
     metadata = read_metadata(preset)
     recorded = metadata.get("scores") or {}
@@ -144,7 +145,7 @@ def _protocol(model, splits, num_images, seed=0):
 
 
 def _in_float32(model):
-    """The same model, computing in float32 whatever it was trained in."""
+    """Returns the model with float32 computations."""
     copy = type(model).from_config({**model.get_config(), "dtype": "float32"})
     copy.set_weights(model.get_weights())
     return copy
@@ -165,7 +166,7 @@ def _examples(images, protocol):
 
 
 def _scores(results, protocol):
-    """Split -> mode of slots -> the scores to keep."""
+    """Returns split -> mode of slots -> scores for the metadata."""
     first = protocol.splits[0]
     found = {first: results["results"], **results.get("other_splits", {})}
     names = [
@@ -181,7 +182,7 @@ def _scores(results, protocol):
 
 
 def _check_loss(model, images, protocol, results):
-    """Raises ValueError where storage has changed the scores of the first split."""
+    """Raises `ValueError` if storage has changed the scores of the first split."""
     first = dataclasses.replace(protocol, splits=protocol.splits[:1])
     exact = _scores(measure(model, images, first), first)
     stored = _scores(results, protocol)

@@ -1,4 +1,4 @@
-"""`genesis-convert`: weights and recordings of the authors' PyTorch release."""
+"""`genesis-convert`: converts weights of the authors' PyTorch release."""
 
 from genesis_keras.commands.boundary import (
     command_name,
@@ -12,7 +12,7 @@ def main(arguments=None):
     """Runs the command; returns its exit status.
 
     Args:
-        arguments: Words of the command line, by default those of the program.
+        arguments: List of arguments; by default those of the command line.
     """
     return run_command(_parser(), _run, arguments)
 

@@ -1,4 +1,4 @@
-"""`genesis-evaluate`: scores trained runs.
+"""`genesis-evaluate`: evaluates trained runs.
 
 Of one run it prints a table and writes `metrics.json` and pictures to the work
 directory. A model without a run, such as a converted one, needs `--model_file` and
@@ -23,7 +23,7 @@ def main(arguments=None):
     """Runs the command; returns its exit status.
 
     Args:
-        arguments: Words of the command line, by default those of the program.
+        arguments: List of arguments; by default those of the command line.
     """
     return run_command(_parser(), _evaluate, arguments)
 
@@ -91,7 +91,7 @@ def _evaluate(options):
     if options.dataset:
         get_spec(options.dataset)
     if len(options.workdir) == 1:
-        RunConfig.load(options.workdir[0])  # a folder that holds no run fails at once
+        RunConfig.load(options.workdir[0])  # fails immediately if the folder has no run
     start_tensorflow()
     from genesis_keras.commands.scoring import run
 

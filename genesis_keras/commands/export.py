@@ -1,4 +1,4 @@
-"""`genesis-export`: writes a trained model for servers and other programs."""
+"""`genesis-export`: exports a trained model for serving and other programs."""
 
 import pathlib
 
@@ -8,7 +8,7 @@ from genesis_keras.export.options import FORMATS, MASKS, check_packages
 from genesis_keras.storage import replacing
 from genesis_keras.training.saved_files import find_model
 
-# The folder of the versions is mounted at base_path, as in the README.
+# The parent folder of the versions is mounted at base_path, see docs/serving.md.
 _CONFIG = """\
 model_config_list {
   config {
@@ -25,7 +25,7 @@ def main(arguments=None):
     """Runs the command; returns its exit status.
 
     Args:
-        arguments: Words of the command line, by default those of the program.
+        arguments: List of arguments; by default those of the command line.
     """
     return run_command(_parser(), _export, arguments)
 
@@ -97,7 +97,7 @@ def _export(options):
 
 
 def _model_of(workdir):
-    """Path of the model of a run; says so if the run is not finished."""
+    """Returns the path of a run's model; prints a note if the run is not finished."""
     path, step = find_model(workdir)
     if step is not None:
         print(f"{workdir} is not finished: exporting its checkpoint of step {step}")
@@ -105,7 +105,7 @@ def _model_of(workdir):
 
 
 def _check(options):
-    """Raises ValueError for what can be told before the model is read."""
+    """Validates the flags before the model is read."""
     sources = (options.workdir, options.model_file, options.preset)
     if sum(source is not None for source in sources) != 1:
         raise ValueError("pass one of --workdir, --model_file and --preset")
@@ -132,7 +132,7 @@ def _check(options):
 
 
 def _write_config(out):
-    """Writes a `models.config` next to the versions, unless there is one."""
+    """Writes `models.config` next to the versions, unless it exists."""
     path = out.parent / "models.config"
     if not path.exists():
         with replacing(path) as partial:

@@ -1,4 +1,4 @@
-"""The flags of a command: by topic, with defaults, and with strict values."""
+"""The flags of a command: grouped by topic, with defaults and strict values."""
 
 import argparse
 import difflib
@@ -8,19 +8,19 @@ import sys
 import textwrap
 
 _WIDTH = 80
-_COLUMN = 32  # where the meaning of a flag begins
+_COLUMN = 32  # column at which descriptions begin
 
 
 class CommandParser(argparse.ArgumentParser):
     """An `ArgumentParser` whose `--help` is grouped by topic and fits a screen.
 
-    Flags are written `--name=value` or `--name value`; those that are on or off also
-    `--name` and `--noname`. Unknown flags, words that nobody asked for, empty values
-    and numbers that are not finite are errors; abbreviations are not understood.
+    Flags are written `--name=value` or `--name value`; boolean flags also `--name` and
+    `--noname`. Unknown flags, unexpected words, empty values and numbers that are not
+    finite are errors; abbreviations are not supported.
 
     Args:
         command: Name of the command, such as "genesis-train".
-        description: What it does, one or two sentences.
+        description: Description in one or two sentences.
 
     Example:
         >>> parser = CommandParser("genesis-shrink", "Makes pictures smaller.")
@@ -42,10 +42,10 @@ class CommandParser(argparse.ArgumentParser):
         self.add_argument("--helpfull", action=_Help, full=True)
 
     def word(self, name, meaning, nargs=None):
-        """Adds words without a flag, such as names of files.
+        """Adds positional arguments, such as names of files.
 
         Args:
-            name: Name of the option.
+            name: Name of the argument.
             meaning: Shown by `--help`.
             nargs: As in argparse: None for one, "+" for one or more.
         """
@@ -53,12 +53,12 @@ class CommandParser(argparse.ArgumentParser):
         self.add_argument(name, nargs=nargs, type=_parse_text)
 
     def topic(self, title, brief=False):
-        """Begins a group of flags; those added from now on belong to it.
+        """Begins a group of flags, to which subsequent flags belong.
 
         Args:
-            title: Its title.
-            brief: Whether `--help` lists the flags without their meanings, which
-                `--helpfull` then shows.
+            title: Title of the group.
+            brief: Whether `--help` lists the flags without descriptions, which
+                `--helpfull` shows.
         """
         self._topics.append((title, brief, []))
 
@@ -81,12 +81,12 @@ class CommandParser(argparse.ArgumentParser):
             name: Its name, without dashes.
             default: The value without the flag.
             meaning: Shown by `--help`.
-            kind: `str`, `int` or `float`, or a function of the text; by default the
+            kind: `str`, `int` or `float`, or a function of the text; defaults to the
                 type of the default.
-            choices: The values that are allowed.
-            least: The smallest number that is allowed.
-            many: Whether it may be given again and again; the value is then a list.
-            required: Whether the command needs it.
+            choices: The allowed values.
+            least: The smallest allowed number.
+            many: Whether it may be repeated; the value is then a list.
+            required: Whether it is required.
             shown: The default that `--help` shows, where it is another.
         """
         kind = kind or (type(default) if isinstance(default, int | float) else str)
@@ -103,7 +103,7 @@ class CommandParser(argparse.ArgumentParser):
         self._show(f"--{name}{'' if shown in (None, [], '') else f'={shown}'}", meaning)
 
     def switch(self, name, meaning, default=False, shown=None):
-        """Adds a flag that is on or off.
+        """Adds a boolean flag.
 
         Args:
             name: Its name, without dashes.
@@ -119,7 +119,7 @@ class CommandParser(argparse.ArgumentParser):
         self._show(f"--{name}{'=True' if shown else ''}", meaning)
 
     def parse_args(self, args=None, namespace=None):
-        """Returns the options; a wrong command line ends the program with status 2."""
+        """Returns the options; exits with status 2 if the command line is invalid."""
         args = [self._plain(word) for word in (sys.argv[1:] if args is None else args)]
         options, unknown = self.parse_known_intermixed_args(args, namespace)
         if unknown:
@@ -127,15 +127,15 @@ class CommandParser(argparse.ArgumentParser):
         return options
 
     def error(self, message):
-        """Prints one line and ends the program with status 2."""
+        """Prints one line and exits with status 2."""
         message = re.sub(r"^argument (--\w+): ", r"\1 ", message)
         self.exit(2, f"error: {message} ({self.prog} --help lists all flags)\n")
 
     def format_help(self, full=False):
-        """Returns what `--help` prints.
+        """Returns the text of `--help`.
 
         Args:
-            full: Whether to show the meaning of every flag.
+            full: Whether to describe every flag.
         """
         words = " ".join(name.upper() for name, _ in self._words)
         lines = [f"usage: {self.prog} {words} [--flag=value ...]".replace("  ", " ")]
@@ -144,7 +144,7 @@ class CommandParser(argparse.ArgumentParser):
         for title, brief, flags in self._topics:
             lines.append(f"{title}:")
             if brief and not full:
-                # A flag and its value stay on one line.
+                # Keeps a flag and its value on one line.
                 names = " ".join(name for name, _ in flags)
                 lines += textwrap.wrap(
                     names,
@@ -166,7 +166,7 @@ class CommandParser(argparse.ArgumentParser):
         self._topics[-1][2].append((flag, meaning))
 
     def _plain(self, word):
-        """Returns `--name` or `--noname` for `--name=true` and so on."""
+        """Returns `--name` or `--noname` for `--name=true` etc."""
         match = re.fullmatch(r"--(\w+)=(.*)", word, re.DOTALL)
         if not match or match[1] not in self._switches:
             return word

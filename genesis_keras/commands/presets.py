@@ -1,4 +1,4 @@
-"""`python -m genesis_keras.presets`: lists presets, or makes one of a run."""
+"""`python -m genesis_keras.presets`: lists presets, or creates one from a run."""
 
 import argparse
 
@@ -14,7 +14,7 @@ def main(arguments=None):
     """Runs the command; returns its exit status.
 
     Args:
-        arguments: Words of the command line, by default those of the program.
+        arguments: List of arguments; by default those of the command line.
     """
     return run_command(_parser(), _presets, arguments)
 

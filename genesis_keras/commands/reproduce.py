@@ -1,4 +1,4 @@
-"""`genesis-reproduce`: the runs and the report of a table of the paper."""
+"""`genesis-reproduce`: trains and reports the runs of a table of the paper."""
 
 import argparse
 import functools
@@ -19,7 +19,7 @@ def main(arguments=None):
     """Runs the command; returns its exit status.
 
     Args:
-        arguments: Words of the command line, by default those of the program.
+        arguments: List of arguments; by default those of the command line.
     """
     return run_command(_parser(), _reproduce, arguments)
 
@@ -105,7 +105,7 @@ def _reproduce(options):
 
 
 def _report(options, runs, workdir):
-    """Scores the runs and writes `workdir/table_NAME/report.md`."""
+    """Evaluates the runs and writes `workdir/table_NAME/report.md`."""
     words = [
         *(f"--workdir={workdir / run.name}" for run in runs),
         f"--num_images={options.num_images}",

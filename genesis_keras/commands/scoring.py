@@ -1,4 +1,4 @@
-"""What `genesis-evaluate` does with its flags."""
+"""The implementation of `genesis-evaluate`."""
 
 import dataclasses
 import pathlib
@@ -29,15 +29,15 @@ _NUM_PICTURES, _MAX_SAMPLES = 8, 64
 
 
 def run(options, command=None):
-    """Scores one run or several.
+    """Evaluates one or several runs.
 
     Args:
         options: The flags of `genesis-evaluate`.
-        command: The command line that a report names; by default the program's.
+        command: The command line in a report; by default that of the program.
 
     Raises:
-        ValueError: A flag is wrong, or a run cannot be read.
-        OSError: A file cannot be written.
+        ValueError: If a flag is invalid, or a run cannot be read.
+        OSError: If a file cannot be written.
     """
     protocol, fid = _protocol(options)
     if len(options.workdir) > 1 or options.out:
@@ -47,9 +47,9 @@ def run(options, command=None):
 
 
 def score(options, protocol, fid):
-    """Scores one model, prints tables and writes its files."""
+    """Evaluates a model, prints tables and writes files."""
     folder, model, images = _single(options)
-    # Fails before the scoring.
+    # Fails before the evaluation.
     call_options(model, flexible_slots=options.flexible_slots)
     if fid is not None and not model.is_generative:
         raise ValueError(f"--fid: {type(model).__name__} draws no samples to score")
@@ -65,7 +65,7 @@ def score(options, protocol, fid):
 
 
 def report(options, protocol, fid, command=None):
-    """Scores several runs and writes a report; a run that fails is named in it."""
+    """Evaluates several runs and writes a report, which lists failed runs."""
     if options.model_file or not options.workdir:
         raise ValueError("a report is of runs: pass --workdir, without --model_file")
     runs = score_runs(options, protocol, fid)
@@ -84,11 +84,11 @@ def report(options, protocol, fid, command=None):
 
 
 def score_runs(options, protocol=None, fid=None):
-    """Returns the runs of `--workdir`, each with its results or its error.
+    """Returns the runs of `--workdir`, each with results or an error.
 
     Args:
         options: The flags of `genesis-evaluate`.
-        protocol: The `Protocol`, by default that of the flags.
+        protocol: The `Protocol`; by default that of the flags.
         fid: A `FidMeter`, or None for no FID.
     """
     protocol = protocol or _protocol(options)[0]
@@ -102,7 +102,7 @@ def score_runs(options, protocol=None, fid=None):
 
 
 def _protocol(options):
-    """The `Protocol` and, where asked for, the `FidMeter` of the flags."""
+    """Returns the `Protocol` and, if requested, the `FidMeter` of the flags."""
     names = "num_images batch_size num_slots flexible_slots min_mask_pixels seed "
     names += "baselines"
     protocol = Protocol(
@@ -116,7 +116,7 @@ def _protocol(options):
 
 
 def _run(options, workdir):
-    """Returns the `Run` in a folder, not scored yet."""
+    """Returns the `Run` in a folder, before its evaluation."""
     settings = dataclasses.asdict(RunConfig.load(workdir))
     settings["dataset"] = options.dataset or settings["dataset"]
     model_file, step = find_model(workdir)
@@ -126,7 +126,7 @@ def _run(options, workdir):
 
 
 def _preset(options):
-    """The same as `_single`, of a preset."""
+    """Like `_single`, for a preset."""
     metadata = read_metadata(options.preset)
     dataset = options.dataset or metadata.get("dataset")
     if not dataset:
@@ -141,7 +141,7 @@ def _preset(options):
 
 
 def _single(options):
-    """Folder of the results, model and its images, from the flags."""
+    """Returns output folder, model and images, from the flags."""
     if options.preset:
         return _preset(options)
     settings, model_file = {"dataset": options.dataset}, options.model_file

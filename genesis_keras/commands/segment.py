@@ -1,4 +1,4 @@
-"""`genesis-segment`: splits one's own pictures into objects."""
+"""`genesis-segment`: segments pictures into objects."""
 
 import pathlib
 
@@ -11,14 +11,14 @@ from genesis_keras.segmentation.files import folder_names
 from genesis_keras.segmentation.pictures import find_pictures, read_picture
 
 _MASKS = ("object", "attention")
-_MANY = 3  # pictures from which on there is a progress bar
+_MANY = 3  # minimum number of pictures for a progress bar
 
 
 def main(arguments=None):
     """Runs the command; returns its exit status.
 
     Args:
-        arguments: Words of the command line, by default those of the program.
+        arguments: List of arguments; by default those of the command line.
     """
     return run_command(_parser(), _segment, arguments)
 
@@ -79,7 +79,7 @@ def _segment(options):
 
 
 def _segment_all(model, paths, preset, options):
-    """Segments pictures; returns a message for each that cannot be read."""
+    """Segments pictures; returns messages for those that cannot be read."""
     import tqdm
 
     from genesis_keras.segmentation.files import write_segmentation

@@ -1,4 +1,4 @@
-"""`genesis-train`: trains a model, or searches settings in many trials."""
+"""`genesis-train`: trains a model, or searches hyperparameters."""
 
 import functools
 import importlib.util
@@ -29,7 +29,7 @@ def main(arguments=None):
     """Runs the command; returns its exit status.
 
     Args:
-        arguments: Words of the command line, by default those of the program.
+        arguments: List of arguments; by default those of the command line.
     """
     return run_command(_parser(), _train, arguments)
 
@@ -93,7 +93,7 @@ def _train(options):
         raise ValueError(str(error)) from error
     except (PreemptedError, WorkerLostError) as error:
         words = [f"--workdir={workdir}", "--resume"]
-        if options.tune:  # what continues a search is the command that began it
+        if options.tune:  # a search is continued by the same command
             words = sys.argv[1:]
         again = f"{command_name('train')} {shlex.join(words)}"
         print(f"stopped: {error}; go on with: {again}", file=sys.stderr, flush=True)
@@ -102,7 +102,7 @@ def _train(options):
 
 
 def _plan(config, chosen, options):
-    """Says before the first step how long the run is, and how it would be shorter."""
+    """Prints the number of steps, and the command for a shorter recipe."""
     plan = (
         f"recipe {config.recipe}: {config.steps:,} steps of {config.batch_size} images"
     )
@@ -117,7 +117,7 @@ def _plan(config, chosen, options):
 
 
 def _describe_schedule(chosen, config):
-    """Returns a line about settings that follow the chosen steps, "" if none does."""
+    """Returns a line about settings that are scaled with the steps, or ""."""
     recipe = RECIPES[config.recipe]
     settings = recipe.settings_for(config.dataset, config.model)
     changed = [
@@ -136,7 +136,7 @@ def _describe_schedule(chosen, config):
 
 
 def _words(settings):
-    """Returns settings as words of the command line."""
+    """Formats settings as command-line flags."""
     return [
         f"--{'' if value else 'no'}{name}"
         if isinstance(value, bool)
@@ -146,7 +146,7 @@ def _words(settings):
 
 
 def _check_search(options, config):
-    """Raises ValueError where the trials of a search would train in vain."""
+    """Raises `ValueError` if the trials of a search would train in vain."""
     objective = options.tune_objective
     if importlib.util.find_spec("keras_tuner") is None:
         raise ValueError("--tune needs keras-tuner: pip install 'genesis-keras[tune]'")
@@ -168,7 +168,7 @@ def _unlabelled(objective, dataset):
 
 
 def _search(chosen, workdir, options, images):
-    """Searches settings and says how to train with the best."""
+    """Searches hyperparameters and prints how to train with the best."""
     from genesis_keras.training.search import search
 
     objective = options.tune_objective
@@ -190,11 +190,11 @@ def _search(chosen, workdir, options, images):
 
 
 def _validation_images(config):
-    """Returns the function that reads some validation images, once."""
+    """Returns a function that reads validation images, once."""
     from genesis_keras.data.pipeline import load
 
     @functools.cache
-    def images():  # read when first needed: a strategy goes before all else
+    def images():  # read on first use, since a strategy must be created first
         return load(
             config.dataset,
             "validation",
@@ -209,7 +209,7 @@ def _validation_images(config):
 
 
 def _validation(images):
-    """Returns the function that scores a model on some validation images."""
+    """Returns a function that evaluates a model on validation images."""
     from genesis_keras.evaluation.segmentation import evaluate
 
     names = ("masks/ari_fg", "object_masks/ari_fg", "error_per_value", "kl", "elbo")

@@ -1,1 +1,1 @@
-"""Scores of trained models, and their reports."""
+"""Evaluation of trained models: scores, baselines, FID, edits and reports."""

@@ -1,9 +1,9 @@
-"""Segmentations without learning, which say what a score is worth.
+"""Segmentations without learning, as baselines of the scores.
 
-On the same images as a model: vertical strips, which do not look at the image; k-means
-on colour and position; the IC-SBP on the colours of the pixels; and one segment. A
-model that is not above all of them has not learned objects. docs/metrics.md has the
-definitions.
+The baselines are evaluated on the same images as the model: vertical strips, which
+ignore the image; k-means on colour and position; the IC-SBP on the colours of the
+pixels; and a single segment. A model that does not exceed all of them has not learned
+objects. See docs/metrics.md for the definitions.
 """
 
 import collections
@@ -32,51 +32,52 @@ TITLES = {
 """Name in `metrics.json` -> name in tables."""
 
 COMPARED = ("ari_fg", "msc_fg")
-"""The scores in which a model must be above every baseline."""
+"""The scores in which a model must exceed all baselines."""
 
-_VERSION = 1  # of the definitions: results of other versions are computed again
-_POSITION_WEIGHT = 0.5  # of k-means: positions in [0, 1] against colours in [0, 1]
+_VERSION = 1  # of the definitions; results of other versions are recomputed
+_POSITION_WEIGHT = (
+    0.5  # in k-means, of positions in [0, 1] relative to colours in [0, 1]
+)
 _KMEANS_STARTS = 5
 _APPEARANCE, _COORDINATES = 3.0, 0.2  # scales of the embeddings of the IC-SBP
 
 
 def baseline_scores(batches, num_slots, seed=0):
-    """Scores the baselines on labelled images, or reads what was computed before.
+    """Evaluates the baselines on labelled images, or returns cached results.
 
-    The results are kept in the user's cache, under a hash of images, labels and
-    arguments.
+    Results are stored in the user's cache under a hash of images, labels and arguments.
 
     Args:
         batches: Data set of {"image": `[B, H, W, 3]`, "segmentation": `[B, H, W, 1]`},
             which can be read several times.
-        num_slots: K of the model: the most segments of a baseline.
-        seed: Seed of the draws.
+        num_slots: K of the model, the maximum number of segments of a baseline.
+        seed: Random seed.
 
     Returns:
-        Dict of a name in `TITLES` -> mean scores as `evaluate` returns them, without a
-        prefix, and `num_slots`, the number of segments: of the strips that of 2 to K
-        with the highest ARI-FG.
+        Dict from names in `TITLES` to mean scores as returned by `evaluate`, without a
+        prefix, and `num_slots`, the number of segments. The number of strips is that of
+        2 to K with the highest ARI-FG.
 
     Raises:
-        ValueError: The images have no labels.
+        ValueError: If the images have no labels.
     """
     path = _cache_folder() / f"{_key(batches, num_slots, seed)}.json"
     try:
         return json.loads(path.read_text())
-    except (OSError, ValueError):  # not computed yet, or damaged
+    except (OSError, ValueError):  # not cached yet, or damaged
         results = _compute(batches, num_slots, seed)
     try:
         write_json(path, results)
     except OSError:
-        pass  # a cache that cannot be written costs time, not results
+        pass  # results are still valid if the cache cannot be written
     return results
 
 
 def not_above(scores, baselines, kind):
-    """Returns the baselines that a model is not above in each of `COMPARED`.
+    """Returns the baselines that a model does not exceed in all of `COMPARED`.
 
     Args:
-        scores: Mean scores as `evaluate` returns them.
+        scores: Mean scores as returned by `evaluate`.
         baselines: What `baseline_scores` returns.
         kind: "masks" or "object_masks".
     """
@@ -88,11 +89,11 @@ def not_above(scores, baselines, kind):
 
 
 def strips(shape, number):
-    """Vertical strips of the same width.
+    """Returns vertical strips of the same width.
 
     Args:
         shape: B, H and W.
-        number: How many, at least 1.
+        number: Number of strips, at least 1.
 
     Returns:
         int32 array `[B, H, W]`, the strip of each pixel from left to right.
@@ -104,18 +105,18 @@ def strips(shape, number):
 def kmeans_clusters(images, num_slots, seed=0):
     """Clusters the pixels of each image by k-means on colour and position.
 
-    The points are (red, green, blue, y/2, x/2), all of these in [0, 1]; of five
-    starts the one with the smallest sum of squared distances is taken.
+    The points are (red, green, blue, y/2, x/2), all of these in [0, 1]; the best of
+    five initialisations by the sum of squared distances is used.
 
     Args:
-        images: float array `[B, H, W, 3]` in [0, 1].
+        images: Float array `[B, H, W, 3]` in [0, 1].
         num_slots: K.
-        seed: Seed of the starts.
+        seed: Random seed of the initialisations.
 
     Returns:
         int32 array `[B, H, W]`, the cluster of each pixel.
     """
-    from sklearn.cluster import KMeans  # takes a second to import
+    from sklearn.cluster import KMeans  # slow to import
     from sklearn.exceptions import ConvergenceWarning
 
     batch, height, width, _ = images.shape
@@ -126,22 +127,22 @@ def kmeans_clusters(images, num_slots, seed=0):
         points = np.concatenate([image.reshape(-1, 3), position], axis=1)
         cluster = KMeans(num_slots, n_init=_KMEANS_STARTS, random_state=seed)
         with warnings.catch_warnings():
-            # Fewer different points than clusters: some clusters stay empty.
+            # With fewer distinct points than clusters, some clusters stay empty.
             warnings.simplefilter("ignore", ConvergenceWarning)
             found[:] = cluster.fit_predict(points)
     return labels.reshape(batch, height, width)
 
 
 def untrained_clusters(images, num_slots, seed_scores):
-    """Clusters the pixels of each image by the IC-SBP on what they look like.
+    """Clusters the pixels of each image by the IC-SBP on their appearance.
 
-    The embeddings are the chromaticity and brightness of the pixel and its place, with
-    a Gaussian kernel as wide as Eq. 4 says; nothing is learned.
+    The embeddings are chromaticity, brightness and coordinates of the pixel, with a
+    Gaussian kernel of the width of Eq. 4; nothing is learned.
 
     Args:
-        images: float array `[B, H, W, 3]` in [0, 1].
+        images: Float array `[B, H, W, 3]` in [0, 1].
         num_slots: K.
-        seed_scores: float array `[B, H, W]` in (0, 1), the draws of the process.
+        seed_scores: Float array `[B, H, W]` in (0, 1), the draws of the process.
 
     Returns:
         int32 tensor `[B, H, W]`, the cluster of each pixel.
@@ -163,7 +164,7 @@ def _compute(batches, num_slots, seed):
     for batch in batches:
         images, labels = batch["image"].numpy(), batch["segmentation"]
         shape = images.shape[:3]
-        # The draws of an image do not depend on the size of the batches.
+        # The random scores of an image do not depend on the batch size.
         draws = [
             np.random.default_rng([seed, first + i]).random(shape[1:])
             for i in range(shape[0])
@@ -195,7 +196,7 @@ def _means(parts, num_slots):
 
 
 def _key(batches, num_slots, seed):
-    """A hash of all that the results depend on; batches may have any size."""
+    """Returns a hash of everything that the results depend on except the batch size."""
     digests = {name: hashlib.sha256() for name in ("image", "segmentation")}
     for batch in batches:
         if "segmentation" not in batch:

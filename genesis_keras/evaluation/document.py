@@ -1,4 +1,4 @@
-"""The report over several runs: one Markdown and one JSON file, and the figures."""
+"""The report on several runs: a Markdown file, a JSON file and figures."""
 
 import math
 import pathlib
@@ -17,16 +17,16 @@ def write_report(folder, runs, protocol, figures, command, pdf=False):
     """Writes `report.md`, `report.json` and the figures as PNG.
 
     Args:
-        folder: Where to; made if it is not there.
-        runs: The `Run`s, those with an error too.
-        protocol: The `Protocol` they were scored by.
-        figures: Dict of a file's name, without ending -> (picture, caption).
-        command: The command that made the report.
-        pdf: Whether each figure is written as PDF too.
+        folder: Output folder; created if it does not exist.
+        runs: The `Run`s, including those with an error.
+        protocol: The `Protocol` of their evaluation.
+        figures: Dict from file names without suffix to (picture, caption).
+        command: The command that creates the report.
+        pdf: Whether to write each figure as PDF as well.
 
     Raises:
-        ValueError: No run could be scored.
-        OSError: A file cannot be written; each that was there before is intact.
+        ValueError: If no run could be scored.
+        OSError: If a file cannot be written; each that was there before is intact.
     """
     folder = pathlib.Path(folder)
     groups = group_runs(runs)
@@ -78,7 +78,7 @@ they are no yardstick for numbers on other data. Definitions are in docs/metrics
 
 
 def _remarks(groups):
-    """Says where runs that share a row were trained with different settings."""
+    """Returns remarks about runs in one row that have different settings."""
     return "".join(
         f"\nThe runs of {group.model} on {group.dataset} differ in more than the seed: "
         f"{', '.join(group.differences())}.\n"

@@ -1,4 +1,4 @@
-"""FID of a model: its samples against the images of a data set."""
+"""The FID of a model, between its samples and the images of a data set."""
 
 import numpy as np
 import tensorflow as tf
@@ -17,8 +17,8 @@ def feature_moments(network, batches):
 
     Args:
         network: The model of `metrics.fid_inception`.
-        batches: Iterable of images `[B, H, W, 3]`, floats in [0, 1] or uint8. They
-            are rounded to 8 bits, as those of a file are.
+        batches: Iterable of images `[B, H, W, 3]`, floats in [0, 1] or uint8. They are
+            rounded to 8 bits, like those of image files.
     """
     moments = no_features(NUM_FEATURES)
 
@@ -40,12 +40,12 @@ def frechet_inception_distance(
         model: A generative model.
         network: The model of `metrics.fid_inception`, with the published weights.
         real_moments: `feature_moments` of the images to compare with.
-        num_samples: How many samples are drawn.
-        batch_size: Images at once.
-        seed: Seed of the samples.
+        num_samples: Number of samples.
+        batch_size: Number of images per batch.
+        seed: Random seed of the samples.
 
     Raises:
-        ValueError: The model is not generative, or `num_samples` is below 2.
+        ValueError: If the model is not generative, or `num_samples` is below 2.
     """
     if num_samples < 2:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The published weights of the FID's network: found, checked and converted."""
+"""Finds, verifies and converts the published weights of the FID network."""
 
 import hashlib
 import pathlib
@@ -15,7 +15,7 @@ FILE = "pt_inception-2015-12-05-6726825d.pth"
 URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{FILE}"
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 DOWNLOAD = "download"
-"""Instead of a path: the file is fetched to the cache, once."""
+"""Value instead of a path that downloads the file to the cache, once."""
 
 _BATCH_NORM = {  # in the order of Keras's weights
     "weight": "gamma",
@@ -31,19 +31,20 @@ _HOW_TO_GET = (
 
 
 def load_fid_network(path, sha256=SHA256):
-    """Returns the FID's network with the published weights.
+    """Returns the FID network with the published weights.
 
     Args:
-        path: pytorch-fid's weights file, or "download".
-        sha256: What the file's SHA-256 must be; None accepts any file, whose
-            features are then not those of an FID.
+        path: Pytorch-fid's weights file, or "download".
+        sha256: Required SHA-256 of the file; None accepts any file, with which the
+            result is not an FID.
 
     Returns:
         The model of `metrics.fid_inception`.
 
     Raises:
-        ValueError: The file is missing, another one, or does not fit the network.
-        OSError: It cannot be downloaded.
+        ValueError: If the file is missing, has another hash, or does not fit the
+            network.
+        OSError: If the file cannot be downloaded.
     """
     if not path:
         raise ValueError(
@@ -63,14 +64,14 @@ def load_fid_network(path, sha256=SHA256):
 
 
 def set_weights(network, state):
-    """Sets the weights of the network from those of PyTorch's.
+    """Sets the weights of the network from those of PyTorch.
 
     Args:
         network: The model of `metrics.fid_inception`.
         state: Dict name -> array, as `read_state_dict` returns it.
 
     Raises:
-        ValueError: A weight is missing, left over or of another shape; the network
+        ValueError: If a weight is missing, unexpected or has another shape; the network
             is then unchanged.
     """
     state = {

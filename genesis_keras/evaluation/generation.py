@@ -1,7 +1,7 @@
-"""Scenes from the prior, built up object by object, and edits on latents.
+"""Sampling of scenes, their composition object by object, and edits of latents.
 
-Every function takes or returns latents `[B, K, D]`, one row a slot, and what
-`model.decode` makes of them is the scene: so edits can be chained.
+The functions take or return latents `[B, K, D]`, with one row per slot, which
+`model.decode` decodes to scenes. Edits can therefore be chained.
 """
 
 import inspect
@@ -11,20 +11,21 @@ import tensorflow as tf
 
 
 def sample_batches(model, num_samples, num_slots=None, batch_size=32, seed=0):
-    """Yields batches of scenes drawn from the prior.
+    """Yields batches of scenes sampled from the prior.
 
     Args:
         model: A generative model.
-        num_samples: How many scenes in all, at least 1.
-        num_slots: K, by default that of training.
-        batch_size: Scenes in a batch; the last may have fewer.
-        seed: The same seed and batch size give the same scenes.
+        num_samples: Total number of scenes, at least 1.
+        num_slots: K; defaults to K in training.
+        batch_size: Scenes per batch; the last one may have fewer.
+        seed: Random seed. The same seed and batch size give the same scenes.
 
     Yields:
-        The dict of `model.sample`, and `noise [B, K, D]`, the draws it came from.
+        The dict of `model.sample`, and `noise [B, K, D]` that the scenes were sampled
+        with.
 
     Raises:
-        ValueError: The model is not generative, or a number is below 1.
+        ValueError: If the model is not generative, or a number is below 1.
     """
     for name, value in {"num_samples": num_samples, "batch_size": batch_size}.items():
         if value < 1:
@@ -40,31 +41,31 @@ def sample_batches(model, num_samples, num_slots=None, batch_size=32, seed=0):
 
 
 def sample_scenes(model, num_samples, num_slots=None, seed=0):
-    """Returns scenes drawn from the prior, in one batch; see `sample_batches`."""
+    """Returns scenes sampled from the prior in one batch; see `sample_batches`."""
     return next(
         sample_batches(model, num_samples, num_slots, max(num_samples, 1), seed)
     )
 
 
 def check_generative(model):
-    """Raises a ValueError for a model without a prior."""
+    """Raises `ValueError` for a model without a prior."""
     if not model.is_generative:
         raise ValueError(f"{type(model).__name__} is not generative: it cannot sample")
 
 
 def build_up(scene):
-    """Adds the objects of scenes one by one, in the order of the prior.
+    """Composes scenes object by object, in the order of the prior.
 
-    Step k shows what slots 0 to k put into the finished scene,
-    `sum_{j <= k} pi_j x_j / sum_{j <= k} pi_j`, where their masks cover it.
+    Step k shows the contribution of slots 0 to k to the final scene, `sum_{j <= k} pi_j
+    x_j / sum_{j <= k} pi_j`, where their masks cover it.
 
     Args:
         scene: Dict with `components [B, K, H, W, 3]` and
             `log_object_masks [B, K, H, W, 1]`, as `decode` returns it.
 
     Returns:
-        Images `[B, K, H, W, 3]` and how much of each pixel is there so far
-        `[B, K, H, W, 1]`, which at the last step is 1.
+        Images `[B, K, H, W, 3]` and the covered fraction of each pixel `[B, K, H, W,
+        1]`, which is 1 at the last step.
     """
     masks = tf.exp(scene["log_object_masks"])
     covered = tf.cumsum(masks, axis=1)
@@ -73,9 +74,9 @@ def build_up(scene):
 
 
 def remove_slots(latents, slots):
-    """Takes one object out of every scene.
+    """Removes an object from every scene.
 
-    The other slots move up and, decoded again, share its pixels among them.
+    The remaining slots move up; when they are decoded, they fill its pixels.
 
     Args:
         latents: `[B, K, D]`, K at least 2.
@@ -85,7 +86,7 @@ def remove_slots(latents, slots):
         Latents `[B, K - 1, D]`.
 
     Raises:
-        ValueError: A slot is not in `[0, K)`, or K is 1.
+        ValueError: If a slot is not in `[0, K)`, or K is 1.
     """
     latents, slots = _check_slots(latents, slots, "slots")
     batch, num_slots, size = latents.shape
@@ -96,7 +97,7 @@ def remove_slots(latents, slots):
 
 
 def swap_slots(latents, slots, others, other_slots):
-    """Puts an object of other scenes in the place of one of every scene.
+    """Replaces an object of every scene by an object of another scene.
 
     Args:
         latents: `[B, K, D]`.
@@ -108,7 +109,8 @@ def swap_slots(latents, slots, others, other_slots):
         Latents `[B, K, D]`.
 
     Raises:
-        ValueError: A slot is out of range, or the scenes do not fit together.
+        ValueError: If a slot is out of range, or the shapes of the latents do not
+            match.
     """
     latents, slots = _check_slots(latents, slots, "slots")
     others, other_slots = _check_slots(others, other_slots, "other_slots")
@@ -123,23 +125,23 @@ def swap_slots(latents, slots, others, other_slots):
 
 
 def resample_slots(model, noise, slots, seed=0):
-    """Draws one object of every sampled scene anew and keeps all others.
+    """Resamples an object of every sampled scene, and keeps all others.
 
-    The new object is from the prior given the objects before it; those after it
-    stay as they were drawn.
+    The new object is sampled from the prior given the objects before it; those after it
+    are not changed.
 
     Args:
         model: A generative model.
-        noise: Draws of the scenes `[B, K, D]`, see `sample_batches`.
+        noise: Noise of the scenes `[B, K, D]`, see `sample_batches`.
         slots: The slot of each scene `[B]`, or one for all.
-        seed: Seed of the new draws.
+        seed: Random seed of the new objects.
 
     Returns:
         Latents `[B, K, D]`, which differ from `model.draw_latents(noise)` in one slot
         of each scene.
 
     Raises:
-        ValueError: A slot is not in `[0, K)`, or the model is not generative.
+        ValueError: If a slot is not in `[0, K)`, or the model is not generative.
     """
     check_generative(model)
     noise, slots = _check_slots(noise, slots, "slots")
@@ -153,7 +155,7 @@ def resample_slots(model, noise, slots, seed=0):
 
 
 def _prior_noise(model, num_images, num_slots, seed):
-    """The draws that `model.sample` takes, of those that a call takes."""
+    """Returns the noise for `model.sample`."""
     draws = model.fixed_draws(num_images, num_slots, seed=seed)
     names = inspect.signature(model.sample).parameters
     (noise,) = (draw for name, draw in draws.items() if name in names)

@@ -20,15 +20,15 @@ _FREE = {
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A run and what was measured of it.
+    """A run and its results.
 
     Attributes:
-        name: Its folder.
+        name: Name of its folder.
         settings: Dict of its settings.
-        model_file: Its model.
-        results: What `measure` returns; empty when there is an error.
-        watch: Record of its slots during training.
-        error: Why it could not be scored, or "".
+        model_file: Path of its model.
+        results: Dict returned by `measure`; empty if there is an error.
+        watch: Record of the slots during training.
+        error: Reason why it could not be evaluated, or "".
     """
 
     name: str
@@ -41,11 +41,11 @@ class Run:
 
 @dataclasses.dataclass(frozen=True)
 class Spread:
-    """Mean of some runs and, of two or more, their standard deviation.
+    """Mean of runs and, for two or more, their standard deviation.
 
     Attributes:
         mean: The mean.
-        deviation: The sample standard deviation (n - 1), None of one run.
+        deviation: The sample standard deviation (n - 1); None for a single run.
         values: The values, in the order of the runs.
     """
 
@@ -62,9 +62,9 @@ def spread(values):
 
 
 def text(value, digits=2):
-    """Writes a `Spread` or (mean, deviation) as "0.85 +- 0.01".
+    """Formats a `Spread` or (mean, deviation) as "0.85 +- 0.01".
 
-    A deviation too small for the digits gets one more.
+    A deviation that is too small for the digits is shown with one more.
     """
     mean, deviation = (
         (value.mean, value.deviation) if isinstance(value, Spread) else value
@@ -78,13 +78,13 @@ def text(value, digits=2):
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """Runs that differ in their seed.
+    """Runs that differ only in their seed.
 
     Attributes:
         dataset: Name of the data set.
         model: Name of the model.
         mask_loss: Whether they were trained with the mask loss of Eq. 7.
-        runs: The `Run`s without an error, at least one.
+        runs: At least one `Run`, all without an error.
     """
 
     dataset: str
@@ -95,16 +95,16 @@ class Group:
     def value(self, *path):
         """Returns the `Spread` of a number in the results of the runs.
 
-        None where a run does not have it.
+        None if a run does not have it.
 
         Args:
-            *path: Keys, one level after the other: "results", "fixed", "elbo".
+            *path: Keys of nested dicts, such as "results", "fixed", "elbo".
         """
         values = []
         for run in self.runs:
             found = run.results
             for key in path:
-                # The numbers of a sweep are in a list.
+                # The results of a sweep are a list.
                 inside = isinstance(found, list) or (
                     isinstance(found, dict) and key in found
                 )
@@ -118,7 +118,7 @@ class Group:
         """Returns the `Spread` of a number in the record of training, or None.
 
         Args:
-            index: Which check.
+            index: Index of the check.
             key: Name of the number.
         """
         values = [run.watch[index].get(key) for run in self.runs]
@@ -135,7 +135,7 @@ class Group:
         return found
 
     def best(self, *path):
-        """Returns the run with the largest value at `path`; that of a NaN is last."""
+        """Returns the run with the largest value at `path`; NaN is the smallest."""
 
         def key(run):
             value = Group(self.dataset, self.model, self.mask_loss, (run,)).value(*path)
@@ -167,7 +167,7 @@ def group_runs(runs):
     for run in runs:
         if not run.error:
             settings = run.settings
-            # Of other models than GENESIS-V2 the mask loss means nothing.
+            # The mask loss only applies to GENESIS-V2.
             mask_loss = bool(settings.get("mask_consistency"))
             mask_loss &= settings["model"] == "genesis_v2"
             key = (settings["dataset"], settings["model"], mask_loss)

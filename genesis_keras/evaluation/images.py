@@ -1,4 +1,4 @@
-"""The images that models are scored on."""
+"""The images on which models are evaluated."""
 
 import dataclasses
 
@@ -7,14 +7,14 @@ from genesis_keras.data.pipeline import load
 
 @dataclasses.dataclass(frozen=True)
 class ScoredImages:
-    """Function (split, number of images) -> data set of batches.
+    """A function (split, number of images) that returns a dataset of batches.
 
     Attributes:
         dataset: Name of the data set.
         image_size: Side of the images.
-        batch_size: Images in a batch.
-        data_dir: Folder of the data; TFDS's default if empty or None.
-        manual_dir: Folder of source files fetched by hand, or empty or None.
+        batch_size: Number of images per batch.
+        data_dir: Folder of the data sets; TFDS's default if empty or None.
+        manual_dir: Folder of manually downloaded source files, or empty or None.
     """
 
     dataset: str
@@ -35,5 +35,5 @@ class ScoredImages:
         )
 
     def first(self, split, num_images):
-        """Returns the first images in one batch."""
+        """Returns the first images as a single batch."""
         return next(iter(self(split, num_images).unbatch().batch(num_images)))

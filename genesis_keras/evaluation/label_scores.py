@@ -1,4 +1,4 @@
-"""The segmentation scores of a report, of a model's masks and of any other labels."""
+"""The segmentation scores of predicted labels."""
 
 import functools
 
@@ -26,11 +26,11 @@ SCORES = (
 """Names of the segmentation scores."""
 
 SEVERAL = "two_or_more"
-"""Ending of the scores of images with two objects or more."""
+"""Suffix of scores over images with at least two objects."""
 
 
 def label_scores(labels, predicted):
-    """Returns the scores of each image, `[B]` each, NaN where one does not apply.
+    """Returns the scores of each image, `[B]`; NaN if a score does not apply.
 
     Args:
         labels: Ground truth `[B, H, W, 1]`, 0 = background.
@@ -38,8 +38,8 @@ def label_scores(labels, predicted):
 
     Returns:
         Dict of `ari_fg`, `msc_fg`, `miou_fg`, `ari`, `msc`, `miou`, `recovery`,
-        `ari_fg_tolerant`, which leaves out pixels within one pixel of a boundary of
-        the ground truth, and `objects`, the number of foreground objects.
+        `ari_fg_tolerant`, which ignores pixels within one pixel of a boundary of the
+        ground truth, and `objects`, the number of foreground objects.
     """
     labels = tf.convert_to_tensor(labels)
     return _scorer(labels.dtype)(labels, predicted)
@@ -47,7 +47,7 @@ def label_scores(labels, predicted):
 
 @functools.cache
 def _scorer(dtype):
-    """The scores as a graph, traced once however many graphs use it."""
+    """Returns the scores as a graph function, which is traced only once."""
     labels = tf.TensorSpec([None, None, None, 1], dtype)
     predicted = tf.TensorSpec([None, None, None], tf.int32)
     return tf.function(_scores, input_signature=[labels, predicted], autograph=False)
@@ -72,14 +72,14 @@ def _scores(labels, predicted):
 
 
 def mean_scores(columns, objects):
-    """Returns means over images, and over those with two objects or more.
+    """Returns means over all images, and over those with at least two objects.
 
     Args:
-        columns: Dict of name -> array `[N]`; a NaN leaves its image out.
-        objects: Array `[N]`, foreground objects of each image.
+        columns: Dict from names to arrays `[N]`; images with NaN are excluded.
+        objects: Array `[N]`, the number of foreground objects of each image.
 
     Returns:
-        Dict of floats: of each name also "NAME_two_or_more".
+        Dict of floats, with additional keys "NAME_two_or_more".
     """
     several = np.asarray(objects) > 1
     means = {}
@@ -90,6 +90,6 @@ def mean_scores(columns, objects):
 
 
 def mean(values):
-    """Returns the mean of what is not NaN, as a float; NaN of nothing."""
+    """Returns the mean of the values that are not NaN; NaN if there are none."""
     valid = values[~np.isnan(values)]
     return float(np.mean(valid)) if len(valid) else float("nan")

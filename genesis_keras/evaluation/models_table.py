@@ -1,4 +1,4 @@
-"""Tables of one row a model, with our columns and the paper's."""
+"""Tables with one row per model, for our results and the paper's."""
 
 import dataclasses
 import math
@@ -11,13 +11,13 @@ NO_RUN, NOT_MEASURED = "no run", "not measured"
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A table of text.
+    """A table of strings.
 
     Attributes:
-        title: Its heading.
+        title: Heading.
         header: Names of the columns.
-        rows: The cells, as long as the header.
-        note: What to know to read it.
+        rows: Lists of cells, as long as the header.
+        note: Explanation of the table.
     """
 
     title: str
@@ -33,14 +33,14 @@ class Table:
 
 
 def models_table(title, groups, columns, note):
-    """Makes a table of one row a model of the paper, and one with the mask loss.
+    """Returns a table with a row for each model, and for the mask loss.
 
     Args:
         title: Heading.
         groups: The `Group`s.
         columns: List of (heading, digits, higher is better or None, function of
             (model, mask loss) -> `Spread`, (mean, deviation) or text).
-        note: Text.
+        note: Explanation of the table.
     """
     keys = [(model, False) for model in paper.TITLES]
     keys += [("genesis_v2", True)] if any(group.mask_loss for group in groups) else []
@@ -60,7 +60,7 @@ def models_table(title, groups, columns, note):
 
 
 def _best(values, generative, higher):
-    """Which values are bold: the best generative, and others that beat it."""
+    """Returns which values are bold: the best generative one, and better others."""
     numbers = [v.mean if isinstance(v, Spread) else math.nan for v in values]
     if higher is None or sum(map(math.isfinite, numbers)) < 2:
         return [False] * len(values)
@@ -75,7 +75,7 @@ def _best(values, generative, higher):
 
 
 def our_columns(groups, scores):
-    """Returns the columns of each of our data sets, as `models_table` takes them.
+    """Returns the columns of our data sets for `models_table`.
 
     Args:
         groups: The `Group`s.
@@ -99,11 +99,11 @@ def our_columns(groups, scores):
 
 
 def paper_columns(table, names):
-    """Returns columns of the paper's numbers, as `models_table` takes them.
+    """Returns the columns of the paper's results for `models_table`.
 
     Args:
-        table: Data set -> model -> name -> (mean, deviation).
-        names: Name -> digits.
+        table: Nested dict: data set -> model -> name -> (mean, deviation).
+        names: Dict from names to digits.
     """
     headings = {"ari_fg": "ARI-FG", "msc_fg": "MSC-FG", "ari": "ARI", "msc": "MSC"}
     headings |= {"elbo": "ELBO", "fid": "FID"}

@@ -1,9 +1,9 @@
-"""The numbers of the paper, as data.
+"""The results of the paper.
 
 Engelcke, Parker Jones and Posner, "GENESIS-V2: Inferring Unordered Object
-Representations without Iterative Refinement", NeurIPS 2021, arXiv:2104.09958v3.
-A pair is (mean, standard deviation over three seeds); (mean, None) has no deviation
-in the paper. What is not here is not in the paper's tables.
+Representations without Iterative Refinement", NeurIPS 2021, arXiv:2104.09958v3. Pairs
+are (mean, standard deviation over three seeds), or (mean, None) if the paper reports no
+deviation. Missing values are not in the paper's tables.
 """
 
 SOURCE = "https://arxiv.org/abs/2104.09958"
@@ -14,7 +14,7 @@ TITLES = {
     "slot_attention": "Slot Attention",
     "genesis_v2": "GENESIS-V2",
 }
-"""Name of a model -> what the tables call it, in the paper's order."""
+"""Name of a model -> its title in tables, in the paper's order."""
 
 GENERATIVE = {
     "monet": True,
@@ -29,7 +29,7 @@ MASKS = {
     "slot_attention": "object_masks",
     "genesis_v2": "masks",
 }
-"""Name of a model -> the masks that the paper scores: attention, or the decoder's."""
+"""Name of a model -> masks that the paper evaluates: attention or object masks."""
 
 SEGMENTATION = {  # Table 1
     "ObjectsRoom": {

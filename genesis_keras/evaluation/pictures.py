@@ -1,4 +1,4 @@
-"""The figures of a report: what models see, what they dream of, and edits."""
+"""The figures of a report: segmentations, samples and edits."""
 
 import numpy as np
 import tensorflow as tf
@@ -22,16 +22,17 @@ from genesis_keras.visualization import (
 from genesis_keras.visualization.cells import colour_masks
 
 _PAPER_WHITE = 1.0
-_EDITED = 6  # images of the figure of edits, which has many rows
+_EDITED = 6  # number of images in the figure of edits, which has many rows
 
 
 def outputs_of(model, images, options=None, seed=0):
-    """Returns a model's outputs as arrays, with the draws of a seed.
+    """Returns a model's outputs as arrays, with fixed random numbers.
 
     Args:
-        model: A model that returns the output contract.
+        model: The model.
         images: `[B, H, W, 3]`.
-        options: What `call_options` returns, by default for a fixed K.
+        options: Keyword arguments of the call, see `call_options`; by default for a
+            fixed K.
         seed: Seed of the draws.
     """
     options = options or call_options(model)
@@ -41,13 +42,13 @@ def outputs_of(model, images, options=None, seed=0):
 
 
 def segmentation_figure(images, labels, outputs):
-    """Input, ground truth, and of each model reconstruction and masks: Figure 2.
+    """Draws input, ground truth, and each model's reconstruction and masks (Fig. 2).
 
     Args:
         images: Array `[N, H, W, 3]`.
         labels: Ground truth `[N, H, W, 1]`, or None.
-        outputs: Dict of a model's name -> its outputs, as arrays. The masks are
-            those that the paper scores.
+        outputs: Dict from names of models to outputs as arrays. The masks are those
+            that the paper evaluates.
 
     Returns:
         uint8 picture.
@@ -65,11 +66,11 @@ def segmentation_figure(images, labels, outputs):
 
 
 def samples_figure(samples, columns=8):
-    """Scenes drawn from the priors of several models: Figures 3 and 4.
+    """Draws samples from the priors of several models (Figures 3 and 4).
 
     Args:
-        samples: Dict of a model's name -> images `[N, H, W, 3]`.
-        columns: Images in a row.
+        samples: Dict from names of models to images `[N, H, W, 3]`.
+        columns: Number of images per row.
 
     Returns:
         uint8 picture.
@@ -83,15 +84,15 @@ def samples_figure(samples, columns=8):
 
 
 def build_up_figure(scenes, num_scenes=2):
-    """Sampled scenes, built up object by object in the order of the prior.
+    """Draws sampled scenes, composed object by object in the order of the prior.
 
     Args:
-        scenes: Dict of a model's name -> its scenes, see `build_up`.
-        num_scenes: How many of each model.
+        scenes: Dict from names of models to scenes, see `build_up`.
+        num_scenes: Number of scenes per model.
 
     Returns:
-        uint8 picture: the scene, then what slots 0, 0 to 1 and so on put into it,
-        over white.
+        uint8 picture: the scene, followed by the contributions of slots 0, 0 to 1 etc.
+        on white.
     """
     rows, num_slots = [], 0
     for model, scene in scenes.items():
@@ -107,13 +108,13 @@ def build_up_figure(scenes, num_scenes=2):
 
 
 def edits_figure(models, images, seed=0):
-    """Edits on latents: an object removed, swapped and drawn anew.
+    """Draws edits of latents: an object is removed, swapped and resampled.
 
-    The object of an image is its slot with the fewest pixels, of those with at least
-    1% of them. Objects are swapped with those of the next image.
+    The object of an image is the smallest slot with at least 1% of the pixels. Objects
+    are swapped with those of the next image.
 
     Args:
-        models: Dict of a model's name -> the model, generative.
+        models: Dict from names to generative models.
         images: `[N, H, W, 3]`, at least 2.
         seed: Seed of the draws.
 
@@ -121,7 +122,7 @@ def edits_figure(models, images, seed=0):
         uint8 picture.
 
     Raises:
-        ValueError: There are fewer than 2 images.
+        ValueError: If there are fewer than 2 images.
     """
     if len(images) < 2:
         raise ValueError(f"images must be at least 2 to swap; got {len(images)}")
@@ -150,7 +151,7 @@ def edits_figure(models, images, seed=0):
 
 
 def smallest_slot(masks):
-    """Returns the slot with the fewest pixels, of those in use, of each image.
+    """Returns the smallest slot in use of each image.
 
     Args:
         masks: `[B, K, H, W, 1]`, masks or log masks.
@@ -160,12 +161,12 @@ def smallest_slot(masks):
 
 
 def report_figures(groups, load, load_images, num_samples=16, seed=0):
-    """Draws the figures of a report, of the best run of each model.
+    """Draws the figures of a report for the best run of each model.
 
     Args:
         groups: The `Group`s.
-        load: Function (run) -> its model.
-        load_images: Function (run) -> a batch of test images of its data.
+        load: Function (run) that returns its model.
+        load_images: Function (run) that returns a batch of test images.
         num_samples: Samples of each model.
         seed: Seed of the draws.
 
@@ -176,13 +177,13 @@ def report_figures(groups, load, load_images, num_samples=16, seed=0):
     datasets = dict.fromkeys(group.dataset for group in groups)
     for dataset in datasets:
         runs = {}
-        for group in groups:  # those without the mask loss are first
+        for group in groups:  # groups without the mask loss are first
             if group.dataset == dataset:
-                # The paper shows the seed of the best ARI-FG too.
+                # Like the paper, show the seed with the best ARI-FG.
                 score = f"{paper.MASKS[group.model]}/ari_fg"
                 best = group.best("results", "fixed", score)
                 runs.setdefault(group.model, best)
-        # Runs on other sizes of image would not fit into one figure.
+        # A figure cannot combine different image sizes.
         side = next(iter(runs.values())).settings["image_size"]
         runs = {m: run for m, run in runs.items() if run.settings["image_size"] == side}
         models = {m: load(runs[m]) for m in paper.TITLES if m in runs}
@@ -199,14 +200,14 @@ def report_figures(groups, load, load_images, num_samples=16, seed=0):
 
 
 def run_figures(model, batch, protocol, num_slots=None, num_samples=16):
-    """Draws the pictures of one model: the panel of its slots, and its figures.
+    """Draws the pictures of a model: the panel of its slots, and figures.
 
     Args:
         model: The model.
         batch: Dict with "image" and, where there are labels, "segmentation".
-        protocol: The `Protocol` of its scores; for the panel.
-        num_slots: K, by default that of training; for the panel.
-        num_samples: Samples of a generative model.
+        protocol: The `Protocol` of its evaluation, for the panel.
+        num_slots: K for the panel; defaults to K in training.
+        num_samples: Number of samples if the model is generative.
 
     Returns:
         Dict of name -> uint8 picture.
@@ -224,10 +225,10 @@ def run_figures(model, batch, protocol, num_slots=None, num_samples=16):
 
 
 def model_figures(models, batch, num_samples=16, seed=0):
-    """Draws the figures of some models on the same images.
+    """Draws the figures of several models for the same images.
 
     Args:
-        models: Dict of a model's name, as on the command line -> the model.
+        models: Dict from names of models (as on the command line) to models.
         batch: Dict with "image" and, where there are labels, "segmentation".
         num_samples: Samples of each model.
         seed: Seed of the draws.

@@ -1,4 +1,4 @@
-"""What is measured of a run: splits, numbers of slots, thresholds, FID."""
+"""The evaluation protocol: splits, numbers of slots, thresholds, FID."""
 
 import dataclasses
 import re
@@ -15,28 +15,28 @@ from genesis_keras.evaluation.segmentation import (
 )
 
 THRESHOLDS = (1.0, 5.0, 10.0, 20.0, 40.0, 70.0, 120.0)
-"""Pixels: of the sweep of `min_mask_pixels`; the paper takes 20 and 70."""
+"""Thresholds of the sweep of `min_mask_pixels`; the paper uses 20 and 70."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
-    """How every run is scored; the same for all runs that are compared.
+    """The evaluation protocol, which is the same for all runs that are compared.
 
     Attributes:
-        splits: Split, or "SPLIT:K" for another number of slots than in training. The
-            tables are of the first.
-        num_images: Images of each split.
-        batch_size: Images in a batch.
-        num_slots: K where a split does not say; None is that of training.
-        flexible_slots: Whether to score a flexible number of slots as well.
+        splits: Names of splits, or "SPLIT:K" for another number of slots than in
+            training. The tables show the first.
+        num_images: Number of images per split.
+        batch_size: Number of images per batch.
+        num_slots: K for splits without K; None for K in training.
+        flexible_slots: Whether to evaluate a flexible number of slots as well.
         min_mask_pixels: Threshold of `flexible_slots`.
-        thresholds: Thresholds of the sweep, none for no sweep.
+        thresholds: Thresholds of the sweep; empty for no sweep.
         seed: Seed of the draws.
-        num_samples: Samples for the FID, and at most as many images.
-        baselines: Whether to score the baselines of `evaluation.baselines` too.
+        num_samples: Number of samples for the FID, and maximum number of images.
+        baselines: Whether to evaluate the baselines of `evaluation.baselines` as well.
 
     Raises:
-        ValueError: A split is given twice or none, or K is not positive.
+        ValueError: If there is no split, a split is repeated, or K is not positive.
     """
 
     splits: tuple[str, ...] = ("test",)
@@ -62,26 +62,27 @@ class Protocol:
                 raise ValueError(f"K must be positive; got {num_slots} ({split!r})")
 
     def for_model(self, model):
-        """Returns the protocol with all that this model can do in a report.
+        """Returns the protocol of a report for a model, with all supported evaluations.
 
         Args:
-            model: The model; with flexible slots these are scored and swept.
+            model: The model. If it supports flexible slots, they are evaluated, with a
+                sweep.
         """
         flexible = model.has_flexible_slots
         thresholds = (self.thresholds or THRESHOLDS) if flexible else ()
         return dataclasses.replace(self, flexible_slots=flexible, thresholds=thresholds)
 
     def parse(self, split):
-        """Returns the split's name and K, None for that of training."""
+        """Returns the name of a split and K, which is None for K in training."""
         match = re.fullmatch(r"(.*):(\d+)", split)
         return (match[1], int(match[2])) if match else (split, self.num_slots)
 
 
 class FidMeter:
-    """Computes FIDs; what it knows of the real images is kept between models.
+    """Computes FIDs; the moments of real images are reused between models.
 
     Args:
-        network: The FID's network, with the published weights.
+        network: The FID network with the published weights.
     """
 
     def __init__(self, network):
@@ -89,12 +90,12 @@ class FidMeter:
         self.real = {}
 
     def __call__(self, model, load_images, key, protocol):
-        """Returns the FID of a model as a dict, None if it is not generative.
+        """Returns the FID of a model as a dict; None if it is not generative.
 
         Args:
             model: The model.
             load_images: Function (number of images) -> data set of batches.
-            key: What tells these images from others.
+            key: Key that identifies the images.
             protocol: The `Protocol`.
         """
         if not model.is_generative:
@@ -119,14 +120,14 @@ class FidMeter:
 
 
 def measure(model, load_images, protocol, fid_meter=None, key=None):
-    """Scores a model as the protocol says.
+    """Evaluates a model according to the protocol.
 
     Args:
-        model: A model that returns the output contract.
+        model: The model.
         load_images: Function (split, number of images) -> data set of batches.
         protocol: The `Protocol`.
         fid_meter: A `FidMeter`, or None for no FID.
-        key: Name of the data, for the FID.
+        key: Key that identifies the images, for the FID.
 
     Returns:
         Dict of `results`, of the first split: "fixed" and, where asked for,
@@ -138,7 +139,7 @@ def measure(model, load_images, protocol, fid_meter=None, key=None):
         ARI-FG and MSC-FG; `other_baselines`: other split -> like `baselines`.
 
     Raises:
-        ValueError: A split is unknown or empty, or the model has no flexible slots
+        ValueError: If a split is unknown or empty, or the model has no flexible slots
             and they are asked for.
     """
     splits, objects, baselines = {}, {}, {}
@@ -190,14 +191,14 @@ def measure(model, load_images, protocol, fid_meter=None, key=None):
 
 
 def score_run(run, load_model, images, protocol, fid_meter=None):
-    """Returns a run with its results, or with the error that kept it from them.
+    """Returns a run with its results, or with an error.
 
     Args:
         run: A `Run` without results.
-        load_model: Function (path) -> model.
-        images: The `ScoredImages` of its data.
-        protocol: The `Protocol`; of a model with flexible slots these are scored and
-            swept too.
+        load_model: Function (path) that returns a model.
+        images: The `ScoredImages` of its data set.
+        protocol: The `Protocol`. If the model supports flexible slots, they are
+            evaluated, with a sweep.
         fid_meter: A `FidMeter`, or None for no FID.
     """
     try:

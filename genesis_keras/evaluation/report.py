@@ -1,10 +1,10 @@
-"""Scores of one run as text of at most 100 columns."""
+"""The scores of a run as text of at most 100 columns."""
 
 from genesis_keras.evaluation.baselines import TITLES, not_above
 from genesis_keras.evaluation.label_scores import SEVERAL
 
 MASK_TITLES = {"masks": "attention masks m", "object_masks": "object masks pi"}
-"""Kind of masks in `metrics.json` -> its name in every table."""
+"""Kind of masks in `metrics.json` -> its name in tables."""
 
 _COLUMNS = {
     "ari_fg": "ARI-FG",
@@ -23,7 +23,7 @@ IoU above 0.5. metrics.json has all of these over 2+ images too."""
 
 
 def scores_text(results):
-    """Returns all scores of a run, as `measure` returns them, as text."""
+    """Formats all scores of a run, as returned by `measure`."""
     parts = [split_text(results["results"], results.get("baselines"))]
     baselines = results.get("other_baselines", {})
     parts += [
@@ -39,7 +39,7 @@ def scores_text(results):
 
 
 def one_line(results):
-    """Returns the most telling scores of a run, as `measure` returns them."""
+    """Formats the most important scores of a run, as returned by `measure`."""
     scores = results["results"]["fixed"]
     names = {
         "masks/ari_fg": "ARI-FG m",
@@ -57,7 +57,7 @@ def objects_table(by_objects):
     """Returns a Markdown table of the scores for each number of objects.
 
     Args:
-        by_objects: Dict split -> number of objects -> scores.
+        by_objects: Nested dict: split -> number of objects -> scores.
     """
     kinds = [
         f"{title} {symbol}" for symbol in ("m", "pi") for title in ("ARI-FG", "MSC-FG")
@@ -76,11 +76,11 @@ def objects_table(by_objects):
 
 
 def split_text(results, baselines=None):
-    """Returns the scores of one model on one split as text.
+    """Formats the scores of a model on a split.
 
     Args:
-        results: Dict "fixed" / "flexible" -> scores as `evaluate` returns them.
-        baselines: What `baseline_scores` returns; None where there are none.
+        results: Dict from "fixed" and "flexible" to scores as returned by `evaluate`.
+        baselines: Dict returned by `baseline_scores`, or None.
     """
     fixed = results["fixed"]
     lines = []
@@ -98,11 +98,11 @@ def split_text(results, baselines=None):
 
 
 def verdict(scores, baselines):
-    """Says whether a model is above all baselines on ARI-FG and MSC-FG.
+    """Returns a text about whether a model exceeds all baselines.
 
     Args:
-        scores: Mean scores as `evaluate` returns them.
-        baselines: What `baseline_scores` returns.
+        scores: Mean scores as returned by `evaluate`.
+        baselines: Dict returned by `baseline_scores`.
     """
     lines = ["Above every baseline on both ARI-FG and MSC-FG?"]
     for kind, title in MASK_TITLES.items():
@@ -134,7 +134,7 @@ def _baseline_rows(baselines):
 
 
 def _table(header, rows):
-    """A Markdown table whose columns are aligned as plain text too."""
+    """Returns a Markdown table whose columns are aligned in plain text."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     lines = [header, ["-" * width for width in widths], *rows]
     return "\n".join(

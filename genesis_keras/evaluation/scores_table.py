@@ -1,4 +1,4 @@
-"""The table of a report with every segmentation score, the baselines beside it."""
+"""The table of a report with all segmentation scores and the baselines."""
 
 from genesis_keras.evaluation import paper
 from genesis_keras.evaluation.baselines import TITLES
@@ -22,7 +22,7 @@ _COLUMNS = {
 
 
 def scores_table(groups):
-    """Every score of both kinds of masks, and of the baselines on the same images."""
+    """Returns all scores of both kinds of masks, and of the baselines."""
     rows = []
     for dataset in dict.fromkeys(group.dataset for group in groups):
         here = [group for group in groups if group.dataset == dataset]
@@ -63,7 +63,7 @@ def _model_row(group, kind):
 
 
 def _baseline_rows(dataset, groups):
-    """The baselines of each number of slots among the models of a data set."""
+    """Returns the baselines for each number of slots of the models."""
     found = {}
     for group in groups:
         for run in group.runs:

@@ -1,4 +1,4 @@
-"""Scores of a model on a labelled data set (definitions in docs/metrics.md)."""
+"""Evaluation of a model on a data set (docs/metrics.md defines the scores)."""
 
 import collections
 
@@ -15,7 +15,7 @@ from genesis_keras.metrics.segmentation import labels_from_masks, slot_count_err
 from genesis_keras.metrics.slots import largest_slot, mask_entropy, used_slots
 
 MASK_KINDS = {"masks": "log_masks", "object_masks": "log_object_masks"}
-"""Name in reports -> output: attention masks m, and decoded masks pi."""
+"""Name in reports -> output: attention masks m and object masks pi."""
 
 
 def evaluate(
@@ -32,11 +32,11 @@ def evaluate(
     Args:
         model: A model that returns the output contract.
         dataset: Batches of {"image": `[B, H, W, 3]`, "segmentation": `[B, H, W, 1]`};
-            without labels there are no segmentation scores.
+            without labels, there are no segmentation scores.
         num_slots: K, by default that of training.
         flexible_slots: Whether each image may use fewer slots.
         min_mask_pixels: Threshold of `flexible_slots`.
-        seed: Seed of the draws, which are the same for each model.
+        seed: Random seed of the model calls, the same for each model.
 
     Returns:
         Dict of floats: the scores of `label_scores`, of `masks` and of `object_masks`
@@ -52,7 +52,7 @@ def evaluate(
         there is no `elbo` and `kl`, and errors are squared.
 
     Raises:
-        ValueError: The data set is empty, or the model has no flexible slots.
+        ValueError: If the data set is empty, or the model has no flexible slots.
     """
     options = call_options(model, num_slots, flexible_slots, min_mask_pixels)
     return summarize(score_images(model, dataset, options, seed), model)
@@ -68,32 +68,32 @@ def score_images(model, dataset, options, seed=0):
         seed: Seed of the draws.
 
     Returns:
-        Dict of name -> array `[N]`, see `image_scores`.
+        Dict from names to arrays `[N]`, see `image_scores`.
 
     Raises:
-        ValueError: The data set is empty.
+        ValueError: If the data set is empty.
     """
     return _collect(_scorer(model, options["num_slots"]), dataset, options, seed)
 
 
 def sweep_thresholds(model, dataset, thresholds, num_slots=None, seed=0):
-    """Scores flexible slots for several stopping thresholds.
+    """Evaluates flexible slots for several stopping thresholds.
 
     Args:
         model: A model with flexible slots.
         dataset: See `evaluate`.
         thresholds: Numbers of pixels.
-        num_slots: K, the most that an image may use.
+        num_slots: K, the maximum number of slots of an image.
         seed: Seed of the draws.
 
     Returns:
-        List of dicts as of `evaluate`, each with its `min_mask_pixels`.
+        List of dicts as returned by `evaluate`, with additional `min_mask_pixels`.
 
     Raises:
-        ValueError: The data set is empty, or the model has no flexible slots.
+        ValueError: If the data set is empty, or the model has no flexible slots.
     """
     options = call_options(model, num_slots, flexible_slots=True)
-    scorer = _scorer(model, options["num_slots"])  # traced once for all
+    scorer = _scorer(model, options["num_slots"])  # traced only once
     results = []
     for threshold in thresholds:
         options["min_mask_pixels"] = float(threshold)
@@ -104,7 +104,7 @@ def sweep_thresholds(model, dataset, thresholds, num_slots=None, seed=0):
 
 
 def _scorer(model, num_slots):
-    """A function of batch, seeds and further options of a call: the scores."""
+    """Returns a function of batch, seeds and call options that returns scores."""
 
     @tf.function(reduce_retracing=True)
     def score(batch, seeds, options):
@@ -134,7 +134,7 @@ def _collect(scorer, dataset, options, seed):
 
 
 def call_options(model, num_slots=None, flexible_slots=False, min_mask_pixels=20.0):
-    """Returns the options of a model's call, as keyword arguments.
+    """Returns keyword arguments for the call of a model.
 
     Args:
         model: A model that returns the output contract.
@@ -143,7 +143,7 @@ def call_options(model, num_slots=None, flexible_slots=False, min_mask_pixels=20
         min_mask_pixels: Threshold of `flexible_slots`.
 
     Raises:
-        ValueError: `flexible_slots` with a model that has a fixed number.
+        ValueError: If `flexible_slots` is True and the model does not support it.
     """
     options = {"num_slots": model.num_slots if num_slots is None else num_slots}
     if not flexible_slots:
@@ -157,12 +157,12 @@ def call_options(model, num_slots=None, flexible_slots=False, min_mask_pixels=20
 
 
 def image_scores(outputs, images, labels=None):
-    """Returns the scores of each image, `[B]` each.
+    """Returns the scores of each image, `[B]`.
 
     Args:
-        outputs: The output contract.
-        images: `[B, H, W, 3]`, what the model was given.
-        labels: Ground truth `[B, H, W, 1]`, 0 = background; None where there is none.
+        outputs: The model's outputs.
+        images: The model's inputs `[B, H, W, 3]`.
+        labels: Ground truth `[B, H, W, 1]`, 0 = background, or None.
     """
     squared = tf.math.squared_difference(outputs["reconstruction"], images)
     scores = {
@@ -192,9 +192,9 @@ def summarize(columns, model, several=True):
     Args:
         columns: What `score_images` returns.
         model: The model of the scores.
-        several: Whether to average over the images with two objects or more as well.
+        several: Whether to average over images with at least two objects as well.
     """
-    # Only segmentation scores may leave images out: a NaN ELBO must show.
+    # Only segmentation scores may exclude images: a NaN ELBO must be reported.
     means = {
         name: mean(values) if "/" in name else float(np.mean(values))
         for name, values in columns.items()
@@ -206,7 +206,7 @@ def summarize(columns, model, several=True):
             scored = {n: v for n, v in columns.items() if n.split("/")[-1] in SCORES}
             means |= mean_scores(scored, columns["objects"])
             means["num_two_or_more"] = int((columns["objects"] > 1).sum())
-        # NaN where there is no foreground.
+        # NaN without foreground.
         excluded = int(np.isnan(columns["masks/ari_fg"]).sum())
         means["num_without_foreground"] = excluded
     return means
@@ -220,7 +220,8 @@ def by_objects(columns, model):
         model: The model of the scores.
 
     Returns:
-        Dict of number -> means as of `evaluate`; empty without labels.
+        Dict from numbers of objects to means as returned by `evaluate`; empty without
+        labels.
     """
     counts = columns.get("objects", np.zeros(0))
     return {

@@ -1,4 +1,4 @@
-"""The tables of a report: our scores in the layout of the paper's, beside them."""
+"""The tables of a report, with the paper's results for comparison."""
 
 from genesis_keras.evaluation import paper
 from genesis_keras.evaluation.groups import text
@@ -13,7 +13,7 @@ from genesis_keras.evaluation.models_table import (
 
 
 def segmentation_table(groups):
-    """Foreground objects: Table 1."""
+    """Returns the table of foreground segmentation (Table 1)."""
     columns = [
         *our_columns(groups, _foreground()),
         *paper_columns(paper.SEGMENTATION, {"ari_fg": 2, "msc_fg": 2}),
@@ -29,7 +29,7 @@ def segmentation_table(groups):
 
 
 def all_pixels_table(groups):
-    """All pixels, the background a segment like others: Table 4."""
+    """Returns the table of the segmentation of all pixels (Table 4)."""
     columns = [
         *our_columns(groups, _all_pixels()),
         *paper_columns(paper.ALL_PIXELS, {"ari": 2, "msc": 2}),
@@ -43,7 +43,7 @@ def all_pixels_table(groups):
 
 
 def masks_table(groups):
-    """Attention masks beside decoded masks."""
+    """Returns the table that compares attention masks and object masks."""
     columns = our_columns(groups, _both_kinds())
     return models_table(
         "Attention masks m and object masks pi",
@@ -55,7 +55,7 @@ def masks_table(groups):
 
 
 def density_table(groups, protocol):
-    """ELBO and FID: Tables 3 and 5."""
+    """Returns the table of ELBO and FID (Tables 3 and 5)."""
     counts = [group.value("fid", "num_images") for group in groups]
     images = sorted({int(count.mean) for count in counts if count is not None})
     here = "not measured here"
@@ -81,7 +81,7 @@ def density_table(groups, protocol):
 
 
 def slots_table(groups):
-    """How the slots are used, and what training warned of."""
+    """Returns the table of the use of slots, with warnings of the training."""
     header = ["model", "data set", "runs", "used slots", "largest slot", "entropy"]
     header += ["KL, nats", "error", "warnings at the end of training"]
     rows = []
@@ -110,7 +110,7 @@ def slots_table(groups):
 
 
 def flexible_table(groups, min_mask_pixels):
-    """A fixed against a flexible number of slots: Table 2."""
+    """Returns the table of fixed and flexible numbers of slots (Table 2)."""
     names = {"average_slots": 1, "slots_mae": 1, "ari_fg": 2, "msc_fg": 2}  # paper's
     rows = []
     ours = [group for group in groups if group.model == "genesis_v2"]
@@ -140,12 +140,12 @@ def flexible_table(groups, min_mask_pixels):
 
 
 def objects_table(groups):
-    """ARI-FG and MSC-FG for every number of objects and every split."""
+    """Returns the table of ARI-FG and MSC-FG by number of objects and split."""
     splits = list(dict.fromkeys(s for g in groups for s in _by_objects(g)))
     counts = sorted(
         {int(n) for g in groups for s in _by_objects(g).values() for n in s}
     )
-    counts = [n for n in counts if n]  # without objects there is no score
+    counts = [n for n in counts if n]  # there is no score without objects
     rows = []
     for split in splits:
         for group in groups:
@@ -173,7 +173,7 @@ def objects_table(groups):
 
 
 def runs_table(runs):
-    """What was trained, and for how long."""
+    """Returns the table of runs."""
     header = ["run", "model", "data set", "seed", "steps", "batch", "size", "K"]
     header += ["minutes", "state"]
     rows = []
@@ -242,7 +242,7 @@ def _title(group):
 
 
 def _warned(group):
-    """How many runs ended with a warning, and which."""
+    """Returns the number of runs that ended with a warning, and the warnings."""
     last = [run.watch[-1]["warnings"] for run in group.runs if run.watch]
     if not last:
         return "not watched"

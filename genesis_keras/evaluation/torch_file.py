@@ -1,8 +1,8 @@
-"""Reads a PyTorch state dict without torch, and without running its pickle.
+"""Reads a PyTorch state dict without torch, and without executing its pickle.
 
-A state dict is a pickle of a dict of tensors that name their storages, and the raw
-storages. The unpickler here knows the few names such a pickle needs and refuses any
-other, so that no code of the file's choice can run.
+A state dict consists of a pickled dict of tensors that refer to storages, and the raw
+storages. This unpickler only accepts the few names that such a pickle needs, so that a
+file cannot execute code.
 """
 
 import collections
@@ -34,7 +34,7 @@ _LEGACY_VERSION = 1001
 
 
 class _Storage:
-    """Numbers that a tensor is a view of; filled in when they are read."""
+    """The numbers that a tensor is a view of, set when they are read."""
 
     def __init__(self, dtype):
         self.dtype = dtype
@@ -42,7 +42,7 @@ class _Storage:
 
 
 class _Tensor:
-    """What the pickle says of a tensor."""
+    """The description of a tensor in the pickle."""
 
     def __init__(self, storage, offset, size, stride, *_):
         if not isinstance(storage, _Storage):
@@ -52,11 +52,11 @@ class _Tensor:
 
     @property
     def nbytes(self):
-        """Bytes of the tensor as an array."""
+        """Number of bytes of the tensor as an array."""
         return math.prod(self.size) * self.storage.dtype.itemsize
 
     def array(self):
-        """A copy of the tensor as an array."""
+        """Returns a copy of the tensor as an array."""
         data = self.storage.data
         if math.prod(self.size) > len(data):
             raise pickle.UnpicklingError("a tensor larger than its storage")
@@ -72,7 +72,7 @@ class _Tensor:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Knows the names of a state dict's pickle, and no others."""
+    """An unpickler that only accepts the names in the pickle of a state dict."""
 
     def __init__(self, file, storages):
         super().__init__(file, encoding="utf-8")
@@ -98,15 +98,15 @@ def read_state_dict(path):
     """Reads a file that `torch.save(model.state_dict(), path)` wrote.
 
     Args:
-        path: The file, of the zip format or of that before PyTorch 1.6.
+        path: The file, in the zip format or the format before PyTorch 1.6.
 
     Returns:
         Dict of name -> array.
 
     Raises:
-        ValueError: The file is missing, damaged or something else than a dict of
-            tensors, or its tensors would take far more memory than the file has
-            bytes; nothing in it was run.
+        ValueError: If the file is missing, damaged or not a dict of tensors, or its
+            tensors would take much more memory than the size of the file; no code in it
+            was executed.
     """
     path = local_path(path)
     try:
@@ -121,7 +121,7 @@ def read_state_dict(path):
             raise pickle.UnpicklingError(f"these are no tensors: {wrong[:5]}")
         check_declared(path, sum(tensor.nbytes for tensor in content.values()))
         return {str(name): tensor.array() for name, tensor in content.items()}
-    except Exception as error:  # an untrusted file can make it raise anything
+    except Exception as error:  # untrusted files may raise any error
         raise ValueError(
             f"{str(path)!r} is no state dict of plain tensors, or damaged; nothing in "
             f"it was run ({type(error).__name__}: {error})"
@@ -146,7 +146,7 @@ def _read_legacy(path):
         magic, version = _Unpickler(file, {}).load(), _Unpickler(file, {}).load()
         if (magic, version) != (_LEGACY_MAGIC, _LEGACY_VERSION):
             raise pickle.UnpicklingError("it is no file of PyTorch")
-        _Unpickler(file, {}).load()  # facts of the machine that wrote it
+        _Unpickler(file, {}).load()  # properties of the machine that wrote the file
         storages = {}
         content = _Unpickler(file, storages).load()
         for key in _Unpickler(file, {}).load():

@@ -1,4 +1,4 @@
-"""Door to the command: `python -m genesis_keras.presets` lists the presets."""
+"""Runs the command `python -m genesis_keras.presets`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Presets as text: the model card of one and a table of several."""
+"""The model card of a preset, and the table of several."""
 
 _KINDS = {"object_masks": "object masks", "masks": "attention masks"}
 _SCORES = {"ari_fg": "ARI-FG", "msc_fg": "MSC-FG", "ari": "ARI", "msc": "MSC"}
@@ -34,10 +34,10 @@ _COLUMNS = (
 
 
 def model_card(name, metadata):
-    """Returns the model card of a preset, Markdown.
+    """Returns the model card of a preset in Markdown.
 
     Args:
-        name: The preset's name.
+        name: Name of the preset.
         metadata: See `writing.write_preset`.
     """
     kind = metadata["class"]
@@ -60,8 +60,8 @@ def presets_table(presets):
     """Returns a Markdown table of presets.
 
     Args:
-        presets: Dict of name -> metadata. Scores are those of the first split, with
-            as many slots as in training: pi are the object masks, m the attention
+        presets: Dict from names to metadata. Scores are those of the first split, with
+            the number of slots of training: pi are the object masks, m the attention
             masks.
     """
     lines = ["| " + " | ".join(_COLUMNS) + " |", "| --- " * len(_COLUMNS) + "|"]
@@ -87,7 +87,7 @@ def presets_table(presets):
 
 
 def trained_on(metadata):
-    """Returns a sentence that says what a preset was trained on.
+    """Returns a sentence about the training data of a preset.
 
     Args:
         metadata: See `writing.write_preset`.

@@ -1,4 +1,4 @@
-"""From the name of a preset to the folder that holds it."""
+"""Resolves the name of a preset to its folder."""
 
 import pathlib
 
@@ -20,7 +20,7 @@ def default_preset():
     """Returns the name of the preset that commands take where none is given.
 
     Raises:
-        ValueError: It does not come with this package.
+        ValueError: If it does not come with this package.
     """
     if DEFAULT_PRESET not in (names := bundled_names()):
         raise ValueError(
@@ -41,7 +41,7 @@ def preset_name(preset):
 
 
 def find_preset(preset):
-    """Returns the folder of a preset, downloaded where it is on the Hugging Face Hub.
+    """Returns the folder of a preset; downloads it from the Hugging Face Hub if needed.
 
     Args:
         preset: The name of a bundled preset, the path of a folder or of a finished
@@ -51,8 +51,8 @@ def find_preset(preset):
         The folder, a `pathlib.Path`.
 
     Raises:
-        ValueError: There is no such preset, or `huggingface_hub` is not installed.
-        OSError: It cannot be downloaded.
+        ValueError: If there is no such preset, or `huggingface_hub` is not installed.
+        OSError: If the preset cannot be downloaded.
     """
     name = str(preset)
     if name.startswith(layout.HUB):
@@ -79,9 +79,9 @@ def _checked(folder, preset):
 
 
 def _download(name):
-    """The local copy of a repository of the hub."""
+    """Returns the local copy of a repository of the hub."""
     try:
-        import huggingface_hub  # what `keras.saving.load_model` uses
+        import huggingface_hub  # also used by `keras.saving.load_model`
         from huggingface_hub import errors
     except ModuleNotFoundError as error:
         raise ValueError(
@@ -103,7 +103,10 @@ def _download(name):
             f"preset={name!r}: the Hugging Face Hub has no repository {repository!r}, "
             "or it is private and you are not logged in (`hf auth login`)"
         ) from error
-    except (errors.HfHubHTTPError, OSError) as error:  # no network and no copy, too
+    except (
+        errors.HfHubHTTPError,
+        OSError,
+    ) as error:  # including no network and no local copy
         raise OSError(
             f"preset={name!r} cannot be downloaded: {_first_line(error)}"
         ) from error

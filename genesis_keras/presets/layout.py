@@ -7,9 +7,9 @@ METADATA_FILE = "metadata.json"
 WEIGHTS_FILE = "model.weights.h5"
 CARD_FILE = "README.md"
 EXAMPLES = "examples"
-"""Folder of pictures to try, PNG files; not all presets have one."""
+"""Folder of example pictures, PNG files (optional)."""
 BUNDLED = pathlib.Path(__file__).parent / "bundled"
-"""Folder of the presets that come with the package, one folder each."""
+"""Folder of the presets that come with the package, with a subfolder for each."""
 HUB = "hf://"
 RUN_PRESET = "preset"
 """Folder in that of a run, which the run writes at its end."""
@@ -26,9 +26,9 @@ def is_preset(folder):
 
 
 def example_paths(folder):
-    """Returns the paths of a preset's pictures to try, in order.
+    """Returns the paths of a preset's example pictures, in order.
 
     Args:
-        folder: The preset's folder.
+        folder: Folder of the preset.
     """
     return sorted((pathlib.Path(folder) / EXAMPLES).glob("*.png"))

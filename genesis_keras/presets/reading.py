@@ -1,4 +1,4 @@
-"""Reads a preset: its settings, what is known of it, and the model itself."""
+"""Reads the metadata and the model of a preset."""
 
 import json
 import pathlib
@@ -12,13 +12,13 @@ _SEED_STATE = "seed_generator_state"
 
 
 def bundled_presets(kind="SceneModel"):
-    """Returns what is known of the bundled presets.
+    """Returns the metadata of the bundled presets.
 
     Args:
-        kind: Name of the class of the models; "SceneModel" stands for all.
+        kind: Name of the model class; "SceneModel" for all models.
 
     Returns:
-        Dict of name -> metadata, see `writing.write_preset`.
+        Dict from names to metadata, see `writing.write_preset`.
     """
     found = {name: read_metadata(name) for name in bundled_names()}
     return {
@@ -29,14 +29,14 @@ def bundled_presets(kind="SceneModel"):
 
 
 def read_metadata(preset):
-    """Returns what is known of a preset, `{}` where it has no `metadata.json`.
+    """Returns the metadata of a preset; `{}` if it has no `metadata.json`.
 
     Args:
         preset: See `find_preset`.
 
     Raises:
-        ValueError: There is no such preset, or its file is damaged.
-        OSError: It cannot be downloaded.
+        ValueError: If there is no such preset, or its file is damaged.
+        OSError: If it cannot be downloaded.
     """
     path = find_preset(preset) / layout.METADATA_FILE
     return _read_json(path) if path.exists() else {}
@@ -52,8 +52,8 @@ def read_config(preset):
         The name of the class and a dict of the arguments of its constructor.
 
     Raises:
-        ValueError: There is no such preset, or its file is damaged.
-        OSError: It cannot be downloaded.
+        ValueError: If there is no such preset, or its file is damaged.
+        OSError: If it cannot be downloaded.
     """
     folder = find_preset(preset)
     config = _read_json(folder / layout.CONFIG_FILE)
@@ -71,15 +71,16 @@ def read_preset(preset, base, load_weights=True, **settings):
 
     Args:
         preset: See `find_preset`.
-        base: The class that the model must be of.
-        load_weights: Whether to load the weights; without them only the settings are
-            the preset's.
-        **settings: Arguments of the model's constructor that replace the preset's.
+        base: The required base class of the model.
+        load_weights: Whether to load the weights; if False they are initialised
+            randomly.
+        **settings: Keyword arguments of the constructor that override those of the
+            preset.
 
     Raises:
-        ValueError: There is no such preset, it is of another class, damaged, or its
-            weights do not fit the settings.
-        OSError: It cannot be downloaded.
+        ValueError: If there is no such preset, it belongs to another class or is
+            damaged, or its weights do not fit the settings.
+        OSError: If it cannot be downloaded.
     """
     folder = find_preset(preset)
     config = _read_json(folder / layout.CONFIG_FILE)
@@ -91,7 +92,7 @@ def read_preset(preset, base, load_weights=True, **settings):
 
 
 def _class_of(config, folder, base):
-    """The model's class, by its registered name: no other code of a preset runs."""
+    """Returns the model class by its registered name, without executing other code."""
     import keras
 
     name = config.get("registered_name")
@@ -111,7 +112,7 @@ def _class_of(config, folder, base):
 
 
 def _load_weights(model, path, settings):
-    # Draws follow the model's seed, not the point at which training stopped.
+    # Random numbers depend on the model's seed, not on the state after training.
     states = [v for v in model.variables if v.path.endswith(_SEED_STATE)]
     values = [state.numpy() for state in states]
     try:

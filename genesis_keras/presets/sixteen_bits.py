@@ -1,23 +1,22 @@
-"""Weights in 16 bits, for files of half the size."""
+"""Stores weights in 16 bits, for files of half the size."""
 
 import h5py
 import numpy as np
 
 MIN_SIZE = 1024
-"""Smaller arrays (biases, scales, GECO's state) stay in 32 bits: they cost nothing."""
+"""Smaller arrays (biases, scales, GECO's state) keep 32 bits, which costs little."""
 
 
 def store_in_16_bits(path):
     """Stores the large arrays of a weights file as float16, compressed.
 
-    Keras reads such a file as it reads any other: values become float32 again, rounded
-    to 11 bits.
+    Keras can read such files, and converts the values to float32, rounded to 11 bits.
 
     Args:
         path: A `.weights.h5` file, which is replaced.
 
     Raises:
-        ValueError: A value is too large for 16 bits, or not finite.
+        ValueError: If a value is too large for 16 bits, or not finite.
     """
     arrays, attributes = {}, {}
 
@@ -43,7 +42,7 @@ def store_in_16_bits(path):
 
 
 def _rounded(name, array):
-    """The array in 16 bits if it is large, else as it is."""
+    """Returns the array in 16 bits if it is large, otherwise unchanged."""
     if array.dtype != np.float32 or array.size < MIN_SIZE:
         return array
     with np.errstate(over="ignore"):

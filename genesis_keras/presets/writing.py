@@ -23,26 +23,26 @@ _NOT_CONFIG = ("build_config", "compile_config")
 
 
 def write_preset(model, folder, metadata=None, weights_dtype="float32", examples=()):
-    """Writes a preset; the folder appears under its name only when complete.
+    """Writes a preset atomically.
 
     Args:
         model: A model of this package.
-        folder: The folder. A preset there is replaced, anything else is kept.
-        metadata: What to say of it, JSON's types. The model card knows `description`,
-            `dataset`, `command`, `steps`, `seed`, `minutes`, `hardware`, `commit`,
-            `versions`, `scores` (split -> mode of slots -> scores as `evaluate`
-            returns them) and `licence`. Added are `class`, `parameters`,
-            `image_size`, `num_slots`, `weights_dtype`, `date` and `versions`.
+        folder: The folder. An existing preset is replaced; other contents are an error.
+        metadata: Dict of JSON types. The model card uses `description`, `dataset`,
+            `command`, `steps`, `seed`, `minutes`, `hardware`, `commit`, `versions`,
+            `scores` (split -> mode of slots -> scores as `evaluate` returns them) and
+            `licence`. Added are `class`, `parameters`, `image_size`, `num_slots`,
+            `weights_dtype`, `date` and `versions`.
         weights_dtype: "float32", or "float16" for a file of half the size.
-        examples: uint8 images `[N, H, W, 3]` to try the model on.
+        examples: Example images, uint8 `[N, H, W, 3]`.
 
     Returns:
-        The metadata as written, a dict.
+        The written metadata, a dict.
 
     Raises:
-        ValueError: `weights_dtype` is unknown, a weight is not finite or the folder
-            holds something else.
-        OSError: The folder cannot be written; what was there before is kept.
+        ValueError: If `weights_dtype` is unknown, a weight is not finite, or the folder
+            has other contents.
+        OSError: If the folder cannot be written; an existing preset is not changed.
     """
     if weights_dtype not in DTYPES:
         raise ValueError(
@@ -74,7 +74,7 @@ def write_preset(model, folder, metadata=None, weights_dtype="float32", examples
 
 
 def versions():
-    """Returns the versions of Python and of the packages that matter, by name."""
+    """Returns the versions of Python and of relevant packages, by name."""
     found = {"python": platform.python_version()}
     for package in _PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
@@ -83,14 +83,14 @@ def versions():
 
 
 def _without_optimizer(model):
-    """A copy of a model without the optimiser, whose state Keras would write too."""
+    """Returns a copy of a model without the optimiser, whose state Keras would save."""
     copy = type(model).from_config(model.get_config())
     copy.set_weights(model.get_weights())
     return copy
 
 
 def _facts(model, weights_dtype):
-    """What a model itself says."""
+    """Returns metadata of the model."""
     now = datetime.datetime.now(datetime.UTC)
     return {
         "class": type(model).__name__,
@@ -105,7 +105,7 @@ def _facts(model, weights_dtype):
 
 @contextlib.contextmanager
 def _replacing_preset(folder):
-    """Yields a new folder, which takes the place of a preset at `folder`."""
+    """Yields a new folder, which then replaces a preset at `folder`."""
     if not folder.exists():
         with new_folder(folder) as partial:
             yield partial

@@ -1,4 +1,4 @@
-"""Pictures of a segmentation."""
+"""Visualisation of a segmentation."""
 
 import numpy as np
 
@@ -8,11 +8,11 @@ _OPACITY = 0.45
 
 
 def draw_overlay(image, labels):
-    """Returns a picture with its objects in their colours, outlined.
+    """Returns a picture with coloured and outlined objects.
 
     Args:
         image: uint8 `[H, W, 3]`.
-        labels: uint8 `[H, W]`; 0 stays as it is.
+        labels: uint8 `[H, W]`; pixels with label 0 are not changed.
     """
     colours = colour_labels(labels.astype(np.int64)).astype(np.float64)
     opacity = np.where(outlines(labels), 1.0, _OPACITY)
@@ -21,14 +21,14 @@ def draw_overlay(image, labels):
 
 
 def outlines(labels):
-    """Returns where an object ends, a boolean array `[H, W]`.
+    """Returns the outlines of objects, a boolean array `[H, W]`.
 
     Args:
-        labels: `[H, W]`. Lines are on the inside, one pixel wide for every 200 of the
-            shorter side; objects too thin for a line have none.
+        labels: `[H, W]`. Lines are inside the objects, with a width of one pixel per
+            200 pixels of the shorter side; objects that are too thin have none.
     """
     width = max(1, min(labels.shape) // 200)
-    if min(labels.shape) < 64:  # a line would hide what is there
+    if min(labels.shape) < 64:  # a line would hide the objects
         return np.zeros(labels.shape, bool)
     edges = np.zeros(labels.shape, bool)
     for axis in (0, 1):

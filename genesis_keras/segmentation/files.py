@@ -1,4 +1,4 @@
-"""Writes what was found in a picture."""
+"""Writes segmentations to files."""
 
 import pathlib
 
@@ -17,13 +17,13 @@ def write_segmentation(folder, found, about=None):
     """Writes the label map, the overlay, each object and a description.
 
     Args:
-        folder: The folder; made if it is not there. Of an earlier result in it no
-            files are left.
+        folder: The folder; created if it does not exist. Files of an earlier result are
+            removed.
         found: A `Segmentation`.
-        about: Dict of what else to say in `objects.json`.
+        about: Dict of additional entries of `objects.json`.
 
     Raises:
-        OSError: A file cannot be written.
+        OSError: If a file cannot be written.
     """
     folder = pathlib.Path(folder)
     with replacing(folder / LABELS_FILE) as partial:
@@ -38,7 +38,7 @@ def write_segmentation(folder, found, about=None):
 
 
 def label_picture(labels):
-    """Returns a label map as a palette picture: pixel values are the labels.
+    """Returns a label map as a palette image, whose pixel values are the labels.
 
     Args:
         labels: uint8 `[H, W]`; 0 is black, the others have the palette's colours.
@@ -49,17 +49,17 @@ def label_picture(labels):
 
 
 def palette_bytes():
-    """Returns the 256 colours of label maps, RGB."""
+    """Returns the 256 RGB colours of label maps."""
     colours = PALETTE[np.arange(256) % len(PALETTE)]
     colours[0] = 0
     return colours.tobytes()
 
 
 def folder_names(paths):
-    """Returns a name for the result of each picture, all different.
+    """Returns unique names for the results of pictures.
 
-    The picture's name without its ending, where that is not enough with it, and then
-    a number.
+    These are the names of the pictures without suffix; if these are not unique, with
+    suffix; if these are not unique, with a number.
 
     Args:
         paths: Paths of the pictures.

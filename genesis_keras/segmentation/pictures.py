@@ -17,11 +17,12 @@ def find_pictures(names):
     """Returns the paths of pictures.
 
     Args:
-        names: Files, and folders whose pictures, and those in folders below, are
-            meant, by the rule for names of `data.picture_files`.
+        names: Files, and folders whose pictures (including subfolders) are found by the
+            rules of `data.picture_files`.
 
     Raises:
-        ValueError: A name is neither, or a folder holds no pictures.
+        ValueError: If a name is neither a file nor a folder, or a folder has no
+            pictures.
     """
     found = []
     for name in names:
@@ -46,12 +47,11 @@ def read_picture(picture):
     """Returns a picture as uint8 RGB `[H, W, 3]`, upright.
 
     Args:
-        picture: Path of a PNG, JPEG or WebP file, a PIL image, or an array
-            `[H, W, 3]` or `[H, W]`, uint8 or floats in [0, 1]. What is transparent
-            becomes white.
+        picture: Path of a PNG, JPEG or WebP file, a PIL image, or an array `[H, W, 3]`
+            or `[H, W]`, uint8 or floats in [0, 1]. Transparent pixels become white.
 
     Raises:
-        ValueError: It is none of these, damaged or too large.
+        ValueError: If it is none of these, or is damaged or too large.
     """
     if isinstance(picture, str | os.PathLike):
         try:
@@ -76,7 +76,7 @@ def _check_size(size):
 
 
 def _to_rgb(image):
-    if image.mode.startswith("I;16"):  # 16-bit grey; PIL would clip it
+    if image.mode.startswith("I;16"):  # 16-bit grey, which PIL would clip
         grey = np.round(np.asarray(image) / 257.0).astype(np.uint8)
         return np.repeat(grey[..., None], 3, axis=-1)
     if image.has_transparency_data:

@@ -1,18 +1,18 @@
-"""Masks as run lengths, in COCO's uncompressed form."""
+"""Masks in COCO's uncompressed run-length encoding."""
 
 import numpy as np
 
 
 def encode_mask(mask):
-    """Returns a mask as COCO's run lengths.
+    """Encodes a mask as COCO's run lengths.
 
     Args:
         mask: Boolean array `[H, W]`.
 
     Returns:
-        Dict of `size`, [H, W], and `counts`: how many pixels in turn are outside and
-        inside, column by column, beginning outside. `pycocotools.mask.frPyObjects`
-        reads it.
+        Dict of `size`, [H, W], and `counts`: the alternating numbers of pixels outside
+        and inside the mask, column by column, beginning outside. Can be read by
+        `pycocotools.mask.frPyObjects`.
     """
     pixels = np.asarray(mask, bool).ravel(order="F")
     edges = np.flatnonzero(np.diff(pixels)) + 1
@@ -23,7 +23,7 @@ def encode_mask(mask):
 
 
 def decode_mask(encoded):
-    """Returns the mask `[H, W]`, boolean, of what `encode_mask` returns.
+    """Decodes the result of `encode_mask` to a boolean mask `[H, W]`.
 
     Args:
         encoded: Dict of `size` and `counts`.

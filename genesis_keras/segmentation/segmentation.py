@@ -1,4 +1,4 @@
-"""What a model found in a picture."""
+"""The result of segmenting a picture."""
 
 import dataclasses
 
@@ -14,8 +14,9 @@ class Segmentation:
 
     Attributes:
         image: The picture, uint8 `[H, W, 3]`.
-        labels: uint8 `[H, W]`: 0 for the background, then the objects' numbers.
-        objects: The `SegmentedObject`s, the largest first.
+        labels: uint8 `[H, W]`: 0 for the background, otherwise the number of the
+            object.
+        objects: List of `SegmentedObject`, the largest first.
         outputs: The model's outputs for the picture at the model's size, as arrays
             (`genesis_keras.models.outputs`, a batch of one).
     """
@@ -30,7 +31,7 @@ class Segmentation:
         return draw_overlay(self.image, self.labels)
 
     def cut_out(self, found):
-        """Returns an object alone, uint8 RGBA, cut to its box.
+        """Returns an object as uint8 RGBA, cropped to its box.
 
         Args:
             found: One of `objects`.
@@ -38,7 +39,7 @@ class Segmentation:
         return cut_out(self.image, found.mask, found.box)
 
     def to_json(self):
-        """Returns the size and the objects as a dict of JSON's types."""
+        """Returns the size and the objects as a dict of JSON types."""
         height, width = self.labels.shape
         return {
             "width": width,

@@ -1,4 +1,4 @@
-"""One object of a segmented picture."""
+"""An object of a segmented picture."""
 
 import dataclasses
 
@@ -9,16 +9,16 @@ from genesis_keras.segmentation.run_length import encode_mask
 
 @dataclasses.dataclass(frozen=True)
 class SegmentedObject:
-    """One object of a picture; all numbers are in pixels of the picture.
+    """An object of a picture; all numbers are in pixels of the picture.
 
     Attributes:
-        label: Its number in the label map, from 1.
-        slot: The model's slot that it came from.
+        label: Number of the object in the label map, from 1.
+        slot: The slot of the model.
         mask: Boolean array `[H, W]`.
         area: Number of pixels.
         box: Left, top, width and height.
         centroid: Mean x and mean y of its pixels' centres.
-        mean_probability: Mean, over its pixels, of the probability of its slot.
+        mean_probability: Mean of the slot's probability over the object's pixels.
     """
 
     label: int
@@ -31,7 +31,7 @@ class SegmentedObject:
 
     @classmethod
     def of(cls, label, slot, mask, probability):
-        """Measures an object.
+        """Creates an object, with its measurements.
 
         Args:
             label: See above.
@@ -53,7 +53,7 @@ class SegmentedObject:
         )
 
     def to_json(self):
-        """Returns a dict of JSON's types, the mask in COCO's run lengths."""
+        """Returns a dict of JSON types, with the mask in COCO's run-length encoding."""
         return {
             "label": self.label,
             "slot": self.slot,

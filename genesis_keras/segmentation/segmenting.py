@@ -1,4 +1,4 @@
-"""From a picture of any size to the objects in it."""
+"""Segments a picture of any size into objects."""
 
 import numpy as np
 import tensorflow as tf
@@ -12,8 +12,8 @@ from genesis_keras.segmentation.segmented_object import SegmentedObject
 MASKS = {"object": "log_object_masks", "attention": "log_masks"}
 """Name of the kind of masks -> output of the model."""
 BACKGROUND_SHARE = 0.4
-"""Share of the picture's border from which on a segment is background."""
-_LONGEST_SIDE = 1024  # pixels; borders between objects are found at this size
+"""Fraction of the picture's border from which a segment is considered background."""
+_LONGEST_SIDE = 1024  # pixels; boundaries between objects are computed at this size
 
 
 def segment(
@@ -27,31 +27,32 @@ def segment(
     background_share=BACKGROUND_SHARE,
     seed=0,
 ):
-    """Splits a picture into objects.
+    """Segments a picture into objects.
 
-    The whole picture is resized to the model's size, its masks back to that of the
-    picture. Each pixel belongs to the slot with the largest mask. The model has no
-    notion of a background: the segment with most of the picture's border, and any
-    other with at least `background_share` of it, are taken for it.
+    The whole picture is resized to the model's size, and the masks are resized back to
+    the size of the picture. Each pixel belongs to the slot with the largest mask. The
+    model does not distinguish objects and background: the segment with the largest part
+    of the picture's border, and any other with at least `background_share` of it, are
+    considered background.
 
     Args:
-        model: A model that returns the output contract.
+        model: The model.
         image: Path of a PNG, JPEG or WebP file, a PIL image, or an array `[H, W, 3]`,
             uint8 or floats in [0, 1].
-        num_slots: K, the most segments there may be; by default that of training.
-        flexible_slots: Whether the picture may use fewer slots; by default where the
-            model can.
+        num_slots: K, the maximum number of segments; defaults to K in training.
+        flexible_slots: Whether the picture may use fewer slots; by default if the model
+            supports it.
         min_mask_pixels: Threshold of `flexible_slots`, in pixels of the model's size.
-        masks: Masks to go by: "attention", which follow edges more closely, or
+        masks: Masks to segment by: "attention", which follow edges more closely, or
             "object".
-        background_share: See above; above 1 one segment alone is background.
+        background_share: See above; with values above 1 only one segment is background.
         seed: Seed of the draws.
 
     Returns:
         A `Segmentation`.
 
     Raises:
-        ValueError: The picture cannot be read, or an argument is wrong.
+        ValueError: If the picture cannot be read, or an argument is wrong.
 
     Example:
         >>> found = segment(GenesisV2.from_preset("path/to/preset"), "photo.jpg")
@@ -78,12 +79,12 @@ def segment(
 
 
 def run_model(model, image, options, seed=0):
-    """Returns a model's outputs for a picture, as arrays, a batch of one.
+    """Returns a model's outputs for a picture, as arrays with a batch size of one.
 
     Args:
         model: The model.
         image: uint8 `[H, W, 3]`.
-        options: Arguments of its call, among them `num_slots`.
+        options: Keyword arguments of the call, including `num_slots`.
         seed: Seed of the draws.
     """
     resized = resize_image(tf.constant(image), model.image_size)
@@ -101,7 +102,7 @@ def _to_segmentation(image, probabilities, outputs, background_share):
     slots = _resize_labels(large.argmax(axis=0), (width, height))  # [H, W]
     is_background = background_slots(slots, len(large), background_share)
     areas = np.bincount(slots.ravel(), minlength=len(large))
-    # Slots that no pixel belongs to are no objects.
+    # Slots without pixels are not objects.
     found = [k for k in np.argsort(-areas, kind="stable") if areas[k]]
     found = [int(k) for k in found if not is_background[k]]
     labels, objects = np.zeros(slots.shape, np.uint8), []
@@ -119,8 +120,8 @@ def background_slots(slots, num_slots, share):
     Args:
         slots: The slot of each pixel, integers `[H, W]`.
         num_slots: K.
-        share: Share of the border from which on a slot is background; the one with
-            most of it always is.
+        share: Fraction of the border from which a slot is background; the slot with the
+            largest part always is.
     """
     border = np.concatenate([slots[0], slots[-1], slots[1:-1, 0], slots[1:-1, -1]])
     counts = np.bincount(border, minlength=num_slots)
