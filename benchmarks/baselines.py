@@ -2,11 +2,11 @@
 
     python benchmarks/baselines.py --minutes=6 --seed=0 --seed=1
 
-The steps of each model are those that fit into the time at the rate measured first,
-the same for all seeds; its learning-rate schedule is stretched to them. Each run, with
-its pictures, is left in a folder of --workdir. ARI-FG is of attention masks and of
-object masks, the rest of the latter. "largest slot" is its share of the pixels: 100% is
-a collapse to one slot.
+The number of steps of each model is determined by its speed, which is measured first,
+and is the same for all seeds; the learning-rate schedule is scaled to it. Each run,
+with its pictures, is saved in a folder of --workdir. ARI-FG is given for attention
+masks and object masks, other scores for the latter. "largest slot" is its fraction of
+the pixels: 100% is a collapse to one slot.
 """
 
 import dataclasses
@@ -63,7 +63,7 @@ def seconds_per_step(config):
 
 
 def fitted(config, num_steps):
-    """Returns the settings of a run of `num_steps`, its schedules stretched to it."""
+    """Returns the settings of a run of `num_steps`, with schedules scaled to it."""
     warmup = min(config.warmup_steps, num_steps // 10)
     return dataclasses.replace(
         config,

@@ -1,14 +1,14 @@
-"""How fast images come, against how fast a training step uses them up.
+"""Compares the speed of input pipelines with that of training.
 
     python -m datasets.dummy_data /tmp/dummy objects_room
     python benchmarks/input_pipeline.py --data_dir=/tmp/dummy/data \
         --records=/tmp/dummy/source/objects_room/objects_room_train.tfrecords \
         --datasets=sprites,objects_room
 
-Times the input pipeline of each data set (shuffled, endless; from memory and from
-disk) in turn with training steps of GENESIS-V2 at the data set's size, and the reader
-of the multi-object files against the usual one. Times are of the processor, over all
-threads: they say what share of it each takes, whatever else the machine is doing.
+Times the input pipeline of each data set (shuffled, endless; from memory and from disk)
+in turn with training steps of GENESIS-V2 at the data set's size, and the reader of the
+multi-object files against the usual one. Processor times over all threads are measured,
+which are largely independent of other load on the machine.
 """
 
 import time
@@ -86,7 +86,7 @@ def compare_pipelines(name):
 
 
 def read_naively(path):
-    """As the data sets' own reader does it: every byte a string tensor."""
+    """Reads like the data sets' own reader: every byte is a string tensor."""
     features = {
         name: tf.io.FixedLenFeature(shape, tf.string) for name, shape in _SHAPES.items()
     }

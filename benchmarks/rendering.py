@@ -1,4 +1,4 @@
-"""How fast one process draws rooms and stacks, and whether its memory stays flat.
+"""Measures the speed and the memory of a process that renders rooms or stacks.
 
     python benchmarks/rendering.py --kind=rooms --num_scenes=50000
 
@@ -27,7 +27,7 @@ def resident_mebibytes():
 
 
 def main():
-    """Does what the module says."""
+    """Renders scenes and prints rates and memory."""
     parser = argparse.ArgumentParser(prog="rendering", description=__doc__)
     parser.add_argument("--kind", choices=RECIPES, default="rooms")
     parser.add_argument("--num_scenes", type=int, default=50_000)

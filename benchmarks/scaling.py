@@ -1,13 +1,13 @@
-"""What a second device or process is worth here: images a second of GENESIS-V2.
+"""Measures the speedup by a second device or process, for GENESIS-V2.
 
     python benchmarks/scaling.py
 
-Trains the same model on the same global batch in one process on one core and on all,
-on two logical devices of one process, and in two and three processes that talk over the
+Trains the same model on the same global batch in one process on one core and on all, on
+two logical devices of one process, and in two and three processes that talk over the
 loopback interface (two processes have a core each, three share all). A step's time is
 the time between the ends of two steps of `fit`; the median of a run is shown, and the
-fastest step. Each case is a program of its own, one after the other, so that other load
-on the machine falsifies the comparison.
+fastest step. The cases are separate programs that run one after the other, so other
+load on the machine can distort the comparison.
 """
 
 import json

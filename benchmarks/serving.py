@@ -1,4 +1,4 @@
-"""How fast the SavedModel answers, against the Keras model it was made from.
+"""Compares the speed of the SavedModel with that of the Keras model.
 
     python benchmarks/serving.py
 

@@ -1,11 +1,11 @@
-"""How fast GENESIS-V2 trains and infers, measured against the machine's matmul.
+"""Measures the speed of training and inference, relative to a matmul.
 
     python benchmarks/train_step.py
 
 Times one training step (as `fit` runs it), the whole forward pass and the attention
 masks alone, in turn with a large matrix multiplication, so that other load on the
-machine hits all alike. The ratio of the model's rate of floating-point operations to
-the matmul's says how much of what the machine can do the model does.
+machine hits all alike. The ratio of the rates of floating-point operations of model and
+matmul shows how well the model uses the machine.
 """
 
 import time

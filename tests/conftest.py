@@ -1,4 +1,4 @@
-"""Tiny models, images and the data set that many tests share."""
+"""Fixtures that many tests share: tiny models, images and a data set."""
 
 import os
 import pathlib
@@ -21,13 +21,13 @@ FIXTURES = pathlib.Path(__file__).parent / "fixtures"
 
 @pytest.fixture(autouse=True)
 def seeded():
-    """Same draws in each test, whichever ran before it."""
+    """Gives each test the same random numbers, independent of earlier tests."""
     keras.utils.set_random_seed(0)
 
 
 @pytest.fixture(autouse=True, scope="session")
 def own_cache(tmp_path_factory):
-    """Keeps what the library caches away from the user's cache."""
+    """Redirects the library's cache, so that the user's cache is not changed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
@@ -70,7 +70,7 @@ def make_model():
 
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory) -> pathlib.Path:
-    """Folder with sprites; drawn once, for all of pytest's processes."""
+    """Folder with sprites, generated once for all of pytest's processes."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent  # that of all workers

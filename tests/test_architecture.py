@@ -71,12 +71,12 @@ ALLOWED = {
 ALLOWED["commands"] = set(ALLOWED)
 
 
-def room(path):
+def package_of(path):
     relative = path.relative_to(PACKAGE)
     return relative.parts[0].removesuffix(".py")
 
 
-def imported_rooms(path):
+def imported_packages(path):
     for node in ast.walk(ast.parse(path.read_text())):
         names = []
         if isinstance(node, ast.Import):
@@ -97,10 +97,10 @@ def imported_rooms(path):
 )
 def test_imports_go_one_way(path):
     if path == PACKAGE / "__init__.py" or path.name == "__main__.py":
-        return  # public names, and command lines, may come from all rooms
-    here = room(path)
+        return  # public names, and command lines, may come from all packages
+    here = package_of(path)
     # All check their arguments by the same functions.
-    wrong = set(imported_rooms(path)) - ALLOWED[here] - {here, "arguments"}
+    wrong = set(imported_packages(path)) - ALLOWED[here] - {here, "arguments"}
     assert not wrong, f"{here} may not import {wrong}"
 
 

@@ -1,4 +1,4 @@
-"""What files say they hold, against what they may."""
+"""Limits of the declared sizes of archives."""
 
 import zipfile
 

@@ -1,4 +1,4 @@
-"""Arguments of constructors: all of them are checked, all errors name them."""
+"""Arguments of constructors: all are validated, and errors name them."""
 
 import importlib
 import inspect

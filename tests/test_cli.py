@@ -1,4 +1,4 @@
-"""The two commands as a user runs them, on the smallest possible model."""
+"""The commands train and evaluate, run with the smallest possible model."""
 
 import json
 import os

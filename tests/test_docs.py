@@ -1,4 +1,4 @@
-"""Nothing in the documentation rots: its tables, commands and Python code."""
+"""The tables, commands and Python code of the documentation are up to date."""
 
 import ast
 import importlib

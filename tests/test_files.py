@@ -1,4 +1,4 @@
-"""Each kind of file that is written is read back, below a folder of an odd name.
+"""Files of all kinds can be written to and read from folders with unusual names.
 
 SavedModels and ONNX and LiteRT files are read back in `tests/export`, data sets in
 `tests/datasets`, reports in `tests/evaluation`.

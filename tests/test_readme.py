@@ -1,4 +1,4 @@
-"""What the README says of the code is what the code says."""
+"""The README agrees with the code."""
 
 import pathlib
 import re

@@ -1,4 +1,4 @@
-"""Paths that users write."""
+"""Paths given by users."""
 
 import pathlib
 

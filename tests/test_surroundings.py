@@ -1,4 +1,4 @@
-"""Settings of Keras that others made: one line at import names where they are from."""
+"""Unsupported settings of Keras: a one-line error at import names their origin."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Pictures: their size, and the colours of pixels that are known."""
+"""Pictures: their sizes, and known colours of pixels."""
 
 import re
 

@@ -1,6 +1,8 @@
-"""The same by gRPC: pip install tensorflow-serving-api pillow.
+"""Asks TensorFlow Serving to segment an image file, by gRPC.
 
-python segment_grpc.py scene.png segmentation.png
+    python segment_grpc.py scene.png segmentation.png
+
+Install the requirements with: pip install tensorflow-serving-api pillow
 """
 
 import argparse
@@ -31,7 +33,7 @@ def make_request(path):
 
 
 def main():
-    """Sends the request and draws what comes back."""
+    """Sends the request and draws the response."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("image")
     parser.add_argument("picture")

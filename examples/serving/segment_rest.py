@@ -28,7 +28,7 @@ COLOURS = np.random.default_rng(3).integers(40, 256, [64, 3], dtype=np.uint8)
 
 
 def request_body(path):
-    """Returns the JSON of a request: all inputs, as REST knows no defaults."""
+    """Returns the JSON of a request with all inputs, as REST has no defaults."""
     content = base64.b64encode(pathlib.Path(path).read_bytes()).decode()
     inputs = {"encoded_images": [{"b64": content}], "seed": 0, "min_mask_pixels": 0.0}
     return json.dumps({"signature_name": "segment_png", "inputs": inputs}).encode()
@@ -42,7 +42,7 @@ def draw(label_map, path, scale=8):
 
 
 def main():
-    """Sends the request and draws what comes back."""
+    """Sends the request and draws the response."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("image")
     parser.add_argument("picture")

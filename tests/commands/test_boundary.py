@@ -1,4 +1,4 @@
-"""What a user can cause is one line; what is a fault of the program is not hidden."""
+"""Errors that users can cause are one line; bugs are not hidden."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Checkpoints of the release become `.keras` files, or are refused."""
+"""Checkpoints of the release are converted to `.keras` files, or rejected."""
 
 import json
 import os
@@ -247,7 +247,7 @@ def test_missing_files_and_flags_are_named(recording, write, capsys, tmp_path):
 
 
 class Evil:
-    """What a pickle of this does when it is loaded: it makes a file."""
+    """An object whose pickle creates a file when it is loaded."""
 
     def __init__(self, path):
         self.path = str(path)
@@ -268,7 +268,7 @@ def test_a_malicious_checkpoint_does_not_run(recording, write, capsys, tmp_path,
     arguments = [path, *write(*recording)[1:]]
     assert_refused(arguments, capsys, "model.ckpt-FINAL", "nothing in it was run")
     assert not trap.exists()
-    pickle.loads(pickle.dumps(Evil(trap)))  # the trap would have worked
+    pickle.loads(pickle.dumps(Evil(trap)))  # checks that the trap works
     assert trap.exists()
 
 

@@ -162,7 +162,7 @@ def test_labels_lie_on_a_picture_that_was_taken_on_its_side(tmp_path, fixtures):
     folder = copy_of(fixtures, tmp_path, ["exif6.jpg", "exif6.label.png"])
     batch = read(folder, image_size=64)
     labels, image = batch["segmentation"][0, ..., 0], batch["image"][0]
-    # The object is as bright as nothing else in the picture.
+    # The object is brighter than everything else in the picture.
     distance = np.abs(image - np.median(image[labels > 0], axis=0)).sum(axis=-1)
     bright = distance < 0.5
     overlap = (bright & (labels > 0)).sum() / (bright | (labels > 0)).sum()

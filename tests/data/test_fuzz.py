@@ -15,7 +15,7 @@ hypothesis = pytest.importorskip("hypothesis")
 from hypothesis import strategies as st  # noqa: E402
 from hypothesis.extra import numpy as arrays  # noqa: E402
 
-# The same examples in each run: a failure can be had again.
+# The same examples in each run, so that failures are reproducible.
 SETTINGS = hypothesis.settings(
     deadline=None,
     derandomize=True,

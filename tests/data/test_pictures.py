@@ -1,4 +1,4 @@
-"""The decoder of pictures against Pillow, and what it refuses."""
+"""The decoder of pictures, compared with Pillow, and its errors."""
 
 import io
 import struct
@@ -28,7 +28,7 @@ def encode(image, form="PNG", **options):
 
 
 def as_a_viewer_shows(content):
-    """What Pillow makes of a file: upright, on white."""
+    """Decodes a file with Pillow: upright, on white."""
     with Image.open(io.BytesIO(content)) as image:
         image = ImageOps.exif_transpose(image).convert("RGBA")
     white = Image.new("RGBA", image.size, (BACKGROUND,) * 3 + (255,))

@@ -62,7 +62,7 @@ def test_batches_are_floats_in_the_unit_interval_and_integer_labels(train):
     assert batch["segmentation"].shape == (4, 32, 32, 1)
     assert batch["segmentation"].dtype == np.int32
     assert set(np.unique(batch["segmentation"])) <= {0, 1, 2, 3}
-    # Black is the background's colour and nothing else's.
+    # Only the background is black.
     np.testing.assert_array_equal(
         batch["image"].max(axis=-1, keepdims=True) > 0, batch["segmentation"] > 0
     )

@@ -1,4 +1,4 @@
-"""The shards of a batch are that batch, cut in order."""
+"""The concatenated shards of a batch are that batch."""
 
 import numpy as np
 import pytest

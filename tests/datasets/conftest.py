@@ -1,4 +1,4 @@
-"""The dummy source files, and the data sets made of them, once for all tests."""
+"""Dummy source files, and data sets prepared from them, shared by all tests."""
 
 import importlib
 
@@ -6,7 +6,7 @@ import pytest
 
 from genesis_keras.data.preparation import import_builder
 
-# Imports the package under whatever name it has, and knows that name.
+# Imports the package under its name here, and records the name.
 _PACKAGE = import_builder("sprites").__package__.rpartition(".")[0]
 
 
@@ -23,7 +23,7 @@ def builders():
 
 @pytest.fixture(scope="session")
 def dummy(tmp_path_factory):
-    """Function (data set) -> what its dummy files hold, its files, its data_dir."""
+    """Function (data set) -> contents of its dummy files, the files, data_dir."""
     folder = tmp_path_factory.mktemp("dummy")
     made = {}
 

@@ -1,4 +1,4 @@
-"""Archives that would write elsewhere, or end early, are refused."""
+"""Archives that would write outside the folder, or are truncated, are rejected."""
 
 import io
 import tarfile
@@ -94,7 +94,7 @@ def test_extraction_happens_once(archives, tmp_path):
 
 
 def bomb(size):
-    """A tar archive that says a file has `size` zeros, in some kB."""
+    """A tar archive of a few kB with a file of `size` zeros."""
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w:bz2") as tar:
         member = tarfile.TarInfo("zeros")

@@ -1,4 +1,4 @@
-"""TFDS's own checks of each builder, on dummy files that it may not have seen."""
+"""TFDS's tests of each builder, on dummy files."""
 
 import pathlib
 import tempfile

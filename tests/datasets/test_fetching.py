@@ -1,4 +1,4 @@
-"""Where source files come from, and what is said when they do not come."""
+"""Finding and downloading source files, and error messages."""
 
 import contextlib
 import functools

@@ -1,4 +1,4 @@
-"""The fast reader of TFRecords against TensorFlow's, and on damaged files."""
+"""The fast reader of TFRecords, compared with TensorFlow's, and damaged files."""
 
 import gzip
 

@@ -1,4 +1,4 @@
-"""Rooms and stacks that are drawn here; those tests that draw need MuJoCo and EGL."""
+"""Rendered rooms and stacks; tests that render need MuJoCo and EGL."""
 
 import dataclasses
 import importlib
@@ -36,7 +36,7 @@ _TEXTURED_SIX = {
 
 @pytest.fixture(scope="session")
 def graphics():
-    """Skips where nothing can be drawn."""
+    """Skips tests if rendering is not possible."""
     try:
         probe.check("a test")
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Segmentations without learning, on pictures where they are known."""
+"""Segmentations without learning, on pictures with known results."""
 
 import numpy as np
 import pytest

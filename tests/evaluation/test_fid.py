@@ -1,8 +1,8 @@
-"""The FID's network against pytorch-fid's, and FIDs against their definition.
+"""The FID network, compared with pytorch-fid, and FIDs, with their definition.
 
-The published weights cannot be in a repository. So the network has weights that any
-program can draw again; `fixtures/fid_inception_features.npz` has the features that
-pytorch-fid 0.3.0 computed with them on torch 2.13.
+The published weights cannot be in a repository, so the network has pseudo-random
+weights that any program can generate; `fixtures/fid_inception_features.npz` has the
+features that pytorch-fid 0.3.0 computed with them on torch 2.13.
 """
 
 import hashlib

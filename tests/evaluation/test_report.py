@@ -1,4 +1,4 @@
-"""The report over several runs, from scores that are made up here."""
+"""The report on several runs, with made-up scores."""
 
 import json
 import math

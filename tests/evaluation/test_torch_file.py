@@ -1,4 +1,4 @@
-"""State dicts that torch wrote, and files that mean harm.
+"""State dicts written by torch, and malicious files.
 
 The two fixtures are `torch.save(state)` of torch 2.13, with and without
 `_use_new_zipfile_serialization`.
@@ -50,7 +50,7 @@ def test_code_in_a_pickle_does_not_run(tmp_path):
         with pytest.raises(ValueError, match=r"nothing in it was run.*mkdir"):
             read_state_dict(tmp_path / name)
     assert not mark.exists()
-    pickle.loads(evil)  # it does run where pickles are trusted
+    pickle.loads(evil)  # checks that the trap works
     assert mark.exists()
 
 

@@ -1,4 +1,4 @@
-"""One exported model that the tests of this folder share: exporting takes a while."""
+"""An exported model that the tests of this folder share, as exporting is slow."""
 
 import types
 

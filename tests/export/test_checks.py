@@ -1,4 +1,4 @@
-"""The checks of the graph, fed as a session feeds it: whatever the shape."""
+"""The checks of inputs inside the graph, with inputs of any shape."""
 
 import numpy as np
 import pytest

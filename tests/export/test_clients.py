@@ -1,4 +1,4 @@
-"""Clients that nobody here wrote, and one that needs no Python, use the model."""
+"""Standard clients, and one without Python, use the exported model."""
 
 import base64
 import importlib.util
@@ -133,7 +133,7 @@ def test_requests_of_tensorflow_serving(served):
 
 
 def answer(served, request):
-    """What the model says to a PredictRequest, its tensors fed to the signature."""
+    """Returns the model's response to a PredictRequest."""
     inputs = {key: tf.make_ndarray(value) for key, value in request.inputs.items()}
     return served.call(request.model_spec.signature_name, **inputs)
 

@@ -1,4 +1,4 @@
-"""ONNX and LiteRT files segment as the model does, run by their own runtimes."""
+"""ONNX and LiteRT files segment like the model, in their own runtimes."""
 
 import numpy as np
 import pytest

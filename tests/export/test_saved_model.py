@@ -1,4 +1,4 @@
-"""The SavedModel answers what the model would, and says what is wrong."""
+"""The SavedModel gives the same results as the model, and clear errors."""
 
 import io
 import pathlib
@@ -26,7 +26,7 @@ NAMES = {
 
 
 def expected(model, images, seed=0, **options):
-    """What the model says when all images get the draws of the first."""
+    """Returns the outputs if all images have the random numbers of the first."""
     draws = {
         name: tf.repeat(draw, len(images), axis=0)
         for name, draw in model.fixed_draws(1, seed=seed).items()

@@ -1,4 +1,4 @@
-"""The blocks against public operations: crop by hand, upsample by hand."""
+"""The blocks, compared with public operations and explicit cropping."""
 
 import keras
 import numpy as np
@@ -49,7 +49,7 @@ def normalized(x, norm):
 
 
 def perturb(layer):
-    """Ones and zeros hide mistakes."""
+    """Sets weights to random values, since ones and zeros hide mistakes."""
     for i, variable in enumerate(layer.trainable_variables):
         variable.assign(variable + 0.3 * normal(*variable.shape, seed=i))
 

@@ -1,4 +1,4 @@
-"""The decoder against a loop over images and slots, one latent at a time."""
+"""The decoder, compared with a loop over images and slots."""
 
 import keras
 import numpy as np

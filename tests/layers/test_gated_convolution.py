@@ -1,4 +1,4 @@
-"""Both gated convolutions against loops over pixels and taps, in NumPy."""
+"""Both gated convolutions, compared with NumPy loops over pixels and taps."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def convolved(x, kernel, strides):
 
 
 def transposed(x, kernel, strides):
-    """Every pixel paints a 5x5 patch; 2 rows and columns are cropped before."""
+    """Every pixel adds a 5x5 patch; 2 rows and columns are cropped before."""
     batch, height, width, _ = x.shape
     patches = np.einsum("nhwc,ijfc->nhwijf", x, kernel)
     canvas = np.zeros(

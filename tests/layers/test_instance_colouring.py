@@ -27,7 +27,7 @@ def scores(batch=3, seed=1):
 
 
 def numpy_process(embeddings, seed_scores, kernel, sigma, num_slots, min_pixels=None):
-    """Algorithm 1 for one image, as a person would write it: an obvious loop."""
+    """Algorithm 1 for one image as a simple loop."""
     scope = np.ones(embeddings.shape[:2])
     masks = []
     while len(masks) < num_slots - 1:

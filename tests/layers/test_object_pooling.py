@@ -1,4 +1,4 @@
-"""Tests of pooled statistics and of masks that the latents do not move."""
+"""Tests of pooled statistics, and of masks without gradients from latents."""
 
 import numpy as np
 import tensorflow as tf

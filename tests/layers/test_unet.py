@@ -28,7 +28,7 @@ def plain_block(block, x):
 
 
 def plain_unet(unet, x):
-    """The specification, read aloud, with the weights of `unet`."""
+    """The specification written out, with the weights of `unet`."""
     skips = []
     for i, block in enumerate(unet.down_blocks):
         x = plain_block(block, x if i == 0 else x[:, ::2, ::2])

@@ -1,4 +1,4 @@
-"""GENESIS: what its two kinds of latents and its BatchNorms do."""
+"""GENESIS: its two kinds of latents and its BatchNorms."""
 
 import keras
 import numpy as np
@@ -109,7 +109,7 @@ def test_latents_decode_to_the_scene_they_came_from(images):
 
 @pytest.mark.parametrize("autoregressive", [True, False])
 def test_samples_have_the_statistics_of_the_priors(autoregressive):
-    """Ancestral: standardised by the priors of the sample, the noise comes back."""
+    """Sampling is ancestral: standardising by the priors gives back the noise."""
     model = make(autoregressive_prior=autoregressive)
     noise = model.fixed_draws(8, 4)["noise"]
     z_m, z_c = tf.split(model.draw_latents(noise), [6, 4], axis=-1)

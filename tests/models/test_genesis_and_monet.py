@@ -1,4 +1,4 @@
-"""What holds for GENESIS and MONet-G alike."""
+"""Common properties of GENESIS and MONet-G."""
 
 import re
 

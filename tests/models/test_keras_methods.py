@@ -1,7 +1,6 @@
-"""compile, fit, evaluate, predict, summary, save and export, as Keras users know them.
+"""The Keras methods: compile, fit, evaluate, predict, summary, save and export.
 
-One model of two slots of 16x16 pixels runs the steps: tracing others takes longer and
-shows nothing new.
+A model of two slots of 16x16 pixels is used for all steps, since tracing takes long.
 """
 
 import types
@@ -64,7 +63,7 @@ def test_targets_and_weights_are_refused(model):
 
 def test_val_error_stops_early_and_bytes_as_floats_stop_at_once(model):
     images = make_images()
-    model.compile(keras.optimizers.SGD(0.0))  # nothing ever improves
+    model.compile(keras.optimizers.SGD(0.0))  # no improvement is large enough
     stop = keras.callbacks.EarlyStopping("val_error", mode="min")
     history = model.fit(
         images, batch_size=5, epochs=9, verbose=0, callbacks=[stop],

@@ -1,4 +1,4 @@
-"""A run as a preset, with scores of what is stored."""
+"""Presets of runs, with the scores of the stored weights."""
 
 import json
 
@@ -174,7 +174,7 @@ def test_minutes_and_machines_add_up(monkeypatch):
     assert again.facts() == {**record, "minutes": pytest.approx(7.0, abs=0.1)}
     moved = Provenance({**record, "hardware": "2 cores of a Z80"}).facts()
     assert moved["hardware"] == f"2 cores of a Z80, then {record['hardware']}"
-    # A part of which nothing is known makes the whole unknown.
+    # If one part is unknown, so is the sum.
     assert set(Provenance({"step": 3}).facts().values()) == {None}
 
 

@@ -1,4 +1,4 @@
-"""Presets: folders that hold a model, from a name, a path or the hub."""
+"""Presets: loading by name, path or from the hub, and saving."""
 
 import importlib.util
 import json
@@ -243,7 +243,7 @@ def test_presets_of_the_hub(at_hub, preset):
             SceneModel.from_preset("hf://someone/none")
         with pytest.raises(ValueError, match="must be hf://USER/NAME"):
             SceneModel.from_preset("hf://a/b/c/d")
-    at_hub("http://127.0.0.1:9")  # nobody answers: the copy is used
+    at_hub("http://127.0.0.1:9")  # no server: the local copy is used
     assert find_preset("hf://someone/small") == found
 
 

@@ -1,4 +1,4 @@
-"""Which runs a table needs."""
+"""The runs of a table."""
 
 import pytest
 

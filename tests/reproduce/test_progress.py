@@ -1,4 +1,4 @@
-"""What of a table is done, and who does the rest."""
+"""The progress of a table, and the assignment of runs to workers."""
 
 import pytest
 

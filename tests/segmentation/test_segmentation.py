@@ -1,4 +1,4 @@
-"""One's own pictures: read, segmented and written, in Python and by the command."""
+"""Segmentation of pictures, in Python and on the command line."""
 
 import json
 import subprocess
@@ -108,7 +108,9 @@ def test_run_lengths_are_cocos():
     assert encode_mask(np.zeros([2, 2], bool))["counts"] == [4]
     random = np.random.default_rng(0).uniform(size=[13, 7]) < 0.4
     np.testing.assert_array_equal(decode_mask(encode_mask(random)), random)
-    coco = pytest.importorskip("pycocotools.mask")  # the oracle, where it is there
+    coco = pytest.importorskip(
+        "pycocotools.mask"
+    )  # compared with pycocotools, if it is installed
     packed = coco.frPyObjects(encode_mask(random), 13, 7)
     np.testing.assert_array_equal(coco.decode(packed), random)
 

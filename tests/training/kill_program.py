@@ -1,9 +1,9 @@
-"""Kills a run at random moments, resumes it each time, compares it with a whole one.
+"""Kills and resumes a run at random moments, and compares it with a complete run.
 
     python tests/training/kill_program.py KILLS
 
-Every second kill comes at any moment of a start, the others while steps and the
-writing of checkpoints take turns.
+Every second kill happens at a random moment during the start, the others during steps
+and the writing of checkpoints.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""A search whose runs cost nothing: a process of KerasTuner's distributed mode.
+"""A search without training: a process of KerasTuner's distributed mode.
 
 python tests/training/search_program.py WORKDIR
 """

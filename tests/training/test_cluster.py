@@ -1,4 +1,4 @@
-"""TF_CONFIG in one line, and the meeting of the processes that it names."""
+"""Errors in TF_CONFIG, and the rendezvous of its processes."""
 
 import json
 import socket

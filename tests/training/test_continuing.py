@@ -1,4 +1,4 @@
-"""A run that goes on is the run of its folder, whatever the flags say."""
+"""Resuming a run uses the settings in its folder."""
 
 import dataclasses
 import json

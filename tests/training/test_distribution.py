@@ -1,4 +1,4 @@
-"""Several devices and several processes give what one gives."""
+"""Training with several devices or processes gives the same results as one."""
 
 import dataclasses
 import json

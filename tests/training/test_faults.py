@@ -1,4 +1,4 @@
-"""What ends runs in practice: kills, full disks, NaN, signals, a second run."""
+"""Interruptions of runs: kills, full disks, NaN, signals, a second run."""
 
 import dataclasses
 import json

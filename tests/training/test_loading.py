@@ -1,4 +1,4 @@
-"""Model files that are not ours, or hold weights that nobody should score."""
+"""Model files of other classes, or with invalid weights."""
 
 import json
 import zipfile

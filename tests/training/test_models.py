@@ -1,4 +1,4 @@
-"""Each model through the whole of a run: training, pictures, resume, scores."""
+"""A complete run of each model: training, pictures, resuming, evaluation."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Clipping, the average of the weights, and what is saved of both."""
+"""Clipping, averaging of the weights, and saving of both."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""The line of progress: short, true after a resumption, plain in a pipe."""
+"""The progress line: short, correct after resuming, plain in a pipe."""
 
 import io
 import re

@@ -1,4 +1,4 @@
-"""Settings: what `RunConfig` says of the models is what the models say."""
+"""The settings of `RunConfig` agree with the arguments of the models."""
 
 import dataclasses
 import json
