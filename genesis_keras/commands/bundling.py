@@ -108,7 +108,7 @@ def check_preset(preset, data_dir=None, manual_dir=None):
     Args:
         preset: Name, folder or `hf://` address.
         data_dir: Folder of the data; None is TFDS's default.
-        manual_dir: Folder of source files fetched by hand.
+        manual_dir: Folder of manually downloaded source files.
 
     Returns:
         The largest difference between a score of masks and that of the metadata, and

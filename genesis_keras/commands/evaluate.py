@@ -31,43 +31,45 @@ def main(arguments=None):
 def _parser():
     parser = CommandParser(
         command_name("evaluate"),
-        "Scores a trained run: a table, metrics.json and pictures in its folder. Of "
-        "several runs it writes a report.",
+        "Evaluates a trained run: prints a table, and writes metrics.json and "
+        "pictures to its folder. For several runs it writes a report.",
     )
-    parser.topic("What to score")
+    parser.topic("What to evaluate")
     parser.flag("workdir", meaning="Folder of a run; several make a report.", many=True)
-    parser.flag("model_file", meaning="A .keras file; by default the run's last.")
+    parser.flag(
+        "model_file", meaning="A .keras file; by default the newest of the run."
+    )
     parser.flag("preset", meaning="Name, folder or hf:// address of a preset.")
-    parser.flag("dataset", meaning="Name of the data; by default that of the run.")
+    parser.flag("dataset", meaning="Data set; by default that of the run.")
     parser.flag(
         "split",
         ["test"],
-        "Splits, by commas, each NAME or NAME:K; the tables are of the first.",
+        "Splits, NAME or NAME:K, separated by commas.",
         kind=_parse_splits,
         shown="test",
     )
-    parser.flag("data_dir", meaning="Folder of the data; by default the run's.")
-    parser.flag("manual_dir", meaning="Folder of source files fetched by hand.")
-    parser.topic("How to score")
-    parser.flag("num_images", 320, "Images to score, of each split.", least=1)
+    parser.flag("data_dir", meaning="Data folder; by default that of the run.")
+    parser.flag("manual_dir", meaning="Folder of manually downloaded source files.")
+    parser.topic("How to evaluate")
+    parser.flag("num_images", 320, "Images per split.", least=1)
     parser.flag("batch_size", 32, "Images in a batch.", least=1)
-    parser.flag("num_slots", meaning="K; that of training if unset.", kind=int, least=1)
-    parser.switch("flexible_slots", "Score a flexible number of slots too.")
+    parser.flag("num_slots", meaning="K; defaults to K in training.", kind=int, least=1)
+    parser.switch("flexible_slots", "Evaluate a flexible number of slots as well.")
     parser.flag("min_mask_pixels", 20.0, "Stop before a mask of fewer pixels.", least=0)
-    parser.flag("seed", 0, "Seed of the draws.", least=0)
-    parser.switch("baselines", "Score segmentations without learning too.", True)
+    parser.flag("seed", 0, "Random seed.", least=0)
+    parser.switch("baselines", "Evaluate segmentations without learning as well.", True)
     parser.topic("Generation")
     parser.switch("fid", "Compute the FID of samples; needs --fid_weights.")
     parser.flag("fid_weights", meaning="pytorch-fid's weights, or 'download'.")
     parser.flag(
         "num_samples",
-        meaning="Samples: 10,000 for the FID, 16 drawn.",
+        meaning="Samples: 10,000 for the FID, 16 for pictures.",
         kind=int,
         least=1,
     )
     parser.topic("Files")
     parser.flag("out", meaning="Folder of the report of several runs.")
-    parser.switch("pdf", "Write every figure as PDF too.")
+    parser.switch("pdf", "Write every figure as PDF as well.")
     return parser
 
 

@@ -50,12 +50,12 @@ def _parser():
     parser.flag(
         "masks",
         "attention",
-        "Masks that label maps are made of",
+        "Masks from which label maps are derived",
         choices=tuple(MASKS),
     )
     parser.flag(
         "batch_size",
-        meaning="Fixed batch size, of other formats only.",
+        meaning="Fixed batch size, only for other formats.",
         kind=int,
         least=1,
     )

@@ -31,7 +31,7 @@ def _parser():
     parser.flag("name", meaning="Name of the preset.")
     parser.flag(
         "out",
-        meaning="Folder that receives the preset, a folder of that name.",
+        meaning="Parent folder of the preset.",
         shown="that of the bundled presets",
     )
     parser.flag(
@@ -40,20 +40,20 @@ def _parser():
     parser.topic("Scores")
     parser.flag(
         "split",
-        meaning="Splits, by commas, each NAME or NAME:K; by default all.",
+        meaning="Splits, NAME or NAME:K, separated by commas; all if unset.",
         kind=_parse_splits,
     )
-    parser.flag("num_images", 320, "Images to score, of each split.", least=1)
+    parser.flag("num_images", 320, "Images per split.", least=1)
     parser.flag(
         "check",
         meaning="Name, folder or hf:// address of a preset: measure its scores again, "
         "and fail where one differs by more than 0.001.",
     )
     parser.flag("data_dir", meaning="Folder of the data of --check.")
-    parser.flag("manual_dir", meaning="Folder of its files fetched by hand.")
+    parser.flag("manual_dir", meaning="Folder of manually downloaded source files.")
     parser.topic("In place of what the run has recorded")
     parser.flag("minutes", meaning="Minutes of training.", kind=float, least=0)
-    parser.flag("hardware", meaning="What it was trained on: '1 core of ...'.")
+    parser.flag("hardware", meaning="Hardware of the training: '1 core of ...'.")
     parser.flag("commit", meaning="Commit of the code that trained it.")
     parser.flag("description", meaning="First sentence of the model card.")
     return parser

@@ -45,10 +45,10 @@ def _parser():
         kind=_parse_seeds,
         shown="0,1,2",
     )
-    parser.flag("steps", meaning="Of every run, for a trial.", kind=int, least=1)
+    parser.flag("steps", meaning="Steps of every run, for a trial.", kind=int, least=1)
     parser.topic("What to do")
-    parser.switch("list", "Say what is done, and nothing else.")
-    parser.switch("report", "Write the report of what is done, without training.")
+    parser.switch("list", "Only list the runs and their progress.")
+    parser.switch("report", "Write the report of the finished runs, without training.")
     parser.flag(
         "worker",
         (1, 1),
@@ -57,12 +57,12 @@ def _parser():
         shown="1/1",
     )
     parser.topic("Scores")
-    parser.flag("num_images", 320, "Images to score, of each run.", least=1)
+    parser.flag("num_images", 320, "Images to evaluate per run.", least=1)
     parser.flag("fid_weights", meaning="pytorch-fid's weights, or 'download'.")
     parser.topic("Files")
     parser.flag("workdir", meaning="Folder of all runs; by default runs/SCALE.")
-    parser.flag("data_dir", meaning="Folder of the data.")
-    parser.flag("manual_dir", meaning="Folder of source files fetched by hand.")
+    parser.flag("data_dir", meaning="Folder of the data sets.")
+    parser.flag("manual_dir", meaning="Folder of manually downloaded source files.")
     return parser
 
 

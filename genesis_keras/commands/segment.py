@@ -26,8 +26,9 @@ def main(arguments=None):
 def _parser():
     parser = CommandParser(
         "genesis-segment",
-        "Splits pictures into objects. Writes of each a label map, an overlay, every "
-        "object cut out, and objects.json with areas, boxes and masks.",
+        "Segments pictures into objects. For each picture it writes a label map, "
+        "an overlay, a cut-out of every object, and objects.json with areas, boxes "
+        "and masks.",
     )
     parser.word("pictures", "PNG, JPEG or WebP files, or folders of them.", nargs="+")
     parser.topic("Model")
@@ -38,24 +39,24 @@ def _parser():
         shown=DEFAULT_PRESET,
     )
     parser.topic("Segmentation")
-    parser.flag("num_slots", meaning="K; that of training if unset.", kind=int, least=1)
+    parser.flag("num_slots", meaning="K; defaults to K in training.", kind=int, least=1)
     parser.switch(
         "flexible_slots",
-        "Use only as many slots as the picture needs, where the model can.",
+        "Use only as many slots as the picture needs, if supported.",
         default=None,
         shown=True,
     )
     parser.flag("min_mask_pixels", 20.0, "Stop before a mask of fewer pixels.", least=0)
-    parser.flag("masks", "attention", "Masks to go by", choices=_MASKS)
+    parser.flag("masks", "attention", "Masks to segment by", choices=_MASKS)
     parser.flag(
         "background_share",
         0.4,
         "Segments with this share of the picture's border are background.",
         least=0,
     )
-    parser.flag("seed", 0, "Seed of the draws.", least=0)
+    parser.flag("seed", 0, "Random seed.", least=0)
     parser.topic("Files")
-    parser.flag("out", "segmented", "Folder of the results, one folder a picture.")
+    parser.flag("out", "segmented", "Output folder, with a subfolder for each picture.")
     return parser
 
 

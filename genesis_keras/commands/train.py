@@ -45,18 +45,16 @@ def _parser():
     parser.flag(
         "workdir", meaning="Folder of the run; by default runs/MODEL-DATASET-sSEED."
     )
-    parser.switch("resume", "Continue the run of --workdir, as it is set.")
+    parser.switch("resume", "Continue the run in --workdir with its settings.")
     parser.topic("Search")
-    parser.flag(
-        "tune", 0, "Trials of a search of the settings, in place of one run.", least=0
-    )
+    parser.flag("tune", 0, "Search hyperparameters in this number of trials.", least=0)
     parser.flag(
         "tune_objective",
         "val_ari_fg",
-        "What is best, of the object masks",
+        "Objective, for object masks",
         choices=tuple(OBJECTIVES),
     )
-    parser.flag("tune_algorithm", "hyperband", "How it searches", choices=ALGORITHMS)
+    parser.flag("tune_algorithm", "hyperband", "Search algorithm", choices=ALGORITHMS)
     return parser
 
 

@@ -142,7 +142,7 @@ def untrained_clusters(images, num_slots, seed_scores):
     Args:
         images: Float array `[B, H, W, 3]` in [0, 1].
         num_slots: K.
-        seed_scores: Float array `[B, H, W]` in (0, 1), the draws of the process.
+        seed_scores: Float array `[B, H, W]` in (0, 1), the random scores.
 
     Returns:
         int32 tensor `[B, H, W]`, the cluster of each pixel.

@@ -33,7 +33,7 @@ def outputs_of(model, images, options=None, seed=0):
         images: `[B, H, W, 3]`.
         options: Keyword arguments of the call, see `call_options`; by default for a
             fixed K.
-        seed: Seed of the draws.
+        seed: Random seed.
     """
     options = options or call_options(model)
     draws = model.fixed_draws(len(images), options["num_slots"], seed)
@@ -116,7 +116,7 @@ def edits_figure(models, images, seed=0):
     Args:
         models: Dict from names to generative models.
         images: `[N, H, W, 3]`, at least 2.
-        seed: Seed of the draws.
+        seed: Random seed.
 
     Returns:
         uint8 picture.
@@ -168,7 +168,7 @@ def report_figures(groups, load, load_images, num_samples=16, seed=0):
         load: Function (run) that returns its model.
         load_images: Function (run) that returns a batch of test images.
         num_samples: Samples of each model.
-        seed: Seed of the draws.
+        seed: Random seed.
 
     Returns:
         Dict of name -> (uint8 picture, caption).
@@ -231,7 +231,7 @@ def model_figures(models, batch, num_samples=16, seed=0):
         models: Dict from names of models (as on the command line) to models.
         batch: Dict with "image" and, where there are labels, "segmentation".
         num_samples: Samples of each model.
-        seed: Seed of the draws.
+        seed: Random seed.
 
     Returns:
         Dict of name -> (uint8 picture, caption).

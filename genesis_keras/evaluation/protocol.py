@@ -31,7 +31,7 @@ class Protocol:
         flexible_slots: Whether to evaluate a flexible number of slots as well.
         min_mask_pixels: Threshold of `flexible_slots`.
         thresholds: Thresholds of the sweep; empty for no sweep.
-        seed: Seed of the draws.
+        seed: Random seed.
         num_samples: Number of samples for the FID, and maximum number of images.
         baselines: Whether to evaluate the baselines of `evaluation.baselines` as well.
 

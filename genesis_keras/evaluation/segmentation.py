@@ -65,7 +65,7 @@ def score_images(model, dataset, options, seed=0):
         model: See `evaluate`.
         dataset: See `evaluate`.
         options: What `call_options` returns.
-        seed: Seed of the draws.
+        seed: Random seed.
 
     Returns:
         Dict from names to arrays `[N]`, see `image_scores`.
@@ -84,7 +84,7 @@ def sweep_thresholds(model, dataset, thresholds, num_slots=None, seed=0):
         dataset: See `evaluate`.
         thresholds: Numbers of pixels.
         num_slots: K, the maximum number of slots of an image.
-        seed: Seed of the draws.
+        seed: Random seed.
 
     Returns:
         List of dicts as returned by `evaluate`, with additional `min_mask_pixels`.

@@ -46,7 +46,7 @@ def segment(
         masks: Masks to segment by: "attention", which follow edges more closely, or
             "object".
         background_share: See above; with values above 1 only one segment is background.
-        seed: Seed of the draws.
+        seed: Random seed.
 
     Returns:
         A `Segmentation`.
@@ -85,7 +85,7 @@ def run_model(model, image, options, seed=0):
         model: The model.
         image: uint8 `[H, W, 3]`.
         options: Keyword arguments of the call, including `num_slots`.
-        seed: Seed of the draws.
+        seed: Random seed.
     """
     resized = resize_image(tf.constant(image), model.image_size)
     images = tf.cast(resized, "float32")[None] / 255.0  # [1, S, S, 3]
