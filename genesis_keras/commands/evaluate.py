@@ -16,6 +16,7 @@ from genesis_keras.commands.boundary import (
 )
 from genesis_keras.commands.parser import CommandParser
 from genesis_keras.data.registry import get_spec
+from genesis_keras.data.shift_names import SHIFTS
 from genesis_keras.training.run_config import RunConfig
 
 
@@ -58,7 +59,16 @@ def _parser():
     parser.flag("min_mask_pixels", 20.0, "Stop before a mask of fewer pixels.", least=0)
     parser.flag("seed", 0, "Random seed.", least=0)
     parser.switch("baselines", "Evaluate segmentations without learning as well.", True)
+    parser.flag(
+        "shift",
+        [],
+        f"Evaluate altered images as well, by commas: {', '.join(SHIFTS)}.",
+        kind=_parse_shifts,
+        shown="none",
+    )
+    parser.switch("probe", "Predict properties of objects from their latents.")
     parser.topic("Generation")
+    parser.switch("sample_distance", "Sliced Wasserstein distance of samples.", True)
     parser.switch("fid", "Compute the FID of samples; needs --fid_weights.")
     parser.flag("fid_weights", meaning="pytorch-fid's weights, or 'download'.")
     parser.flag(
@@ -98,6 +108,15 @@ def _evaluate(options):
     from genesis_keras.commands.scoring import run
 
     run(options)
+
+
+def _parse_shifts(text):
+    shifts = text.split(",")
+    if not set(shifts) <= set(SHIFTS) or len(set(shifts)) < len(shifts):
+        raise argparse.ArgumentTypeError(
+            f"must name different ones of {', '.join(SHIFTS)}; got {text!r}"
+        )
+    return shifts
 
 
 def _parse_splits(text):

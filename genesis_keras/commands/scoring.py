@@ -15,6 +15,7 @@ from genesis_keras.evaluation.pictures import report_figures, run_figures
 from genesis_keras.evaluation.protocol import FidMeter, Protocol, measure, score_run
 from genesis_keras.evaluation.report import one_line, scores_text
 from genesis_keras.evaluation.segmentation import call_options
+from genesis_keras.evaluation.shifts_figure import shifts_figure
 from genesis_keras.models.base import SceneModel
 from genesis_keras.presets.finding import preset_name
 from genesis_keras.presets.reading import read_metadata
@@ -60,6 +61,8 @@ def score(options, protocol, fid):
     split, num_slots = protocol.parse(protocol.splits[0])
     batch = images.first(split, min(_NUM_PICTURES, protocol.num_images))
     figures = run_figures(model, batch, protocol, num_slots, _pictured(options))
+    if protocol.shifts:
+        figures["shifts"] = shifts_figure(model, batch, protocol)
     save_figures(folder, figures, options.pdf)
     print(f"metrics in {folder / 'metrics.json'}, picture in {folder / 'panel.png'}")
 
@@ -104,9 +107,10 @@ def score_runs(options, protocol=None, fid=None):
 def _protocol(options):
     """Returns the `Protocol` and, if requested, the `FidMeter` of the flags."""
     names = "num_images batch_size num_slots flexible_slots min_mask_pixels seed "
-    names += "baselines"
+    names += "baselines probe sample_distance"
     protocol = Protocol(
         splits=tuple(options.split),
+        shifts=tuple(options.shift),
         num_samples=options.num_samples or 10_000,
         **{name: getattr(options, name) for name in names.split()},
     )

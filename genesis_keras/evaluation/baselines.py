@@ -102,16 +102,17 @@ def strips(shape, number):
     return np.broadcast_to(columns, shape)
 
 
-def kmeans_clusters(images, num_slots, seed=0):
+def kmeans_clusters(images, num_slots, seed=0, position_weight=_POSITION_WEIGHT):
     """Clusters the pixels of each image by k-means on colour and position.
 
-    The points are (red, green, blue, y/2, x/2), all of these in [0, 1]; the best of
-    five initialisations by the sum of squared distances is used.
+    The points are (red, green, blue, w y, w x), with colours, y and x in [0, 1]; the
+    best of five initialisations by the sum of squared distances is used.
 
     Args:
         images: Float array `[B, H, W, 3]` in [0, 1].
         num_slots: K.
         seed: Random seed of the initialisations.
+        position_weight: w.
 
     Returns:
         int32 array `[B, H, W]`, the cluster of each pixel.
@@ -121,7 +122,7 @@ def kmeans_clusters(images, num_slots, seed=0):
 
     batch, height, width, _ = images.shape
     position = (np.asarray(coordinates(height, width)) + 1.0) / 2.0
-    position = np.reshape(_POSITION_WEIGHT * position, [-1, 2])
+    position = np.reshape(position_weight * position, [-1, 2])
     labels = np.zeros([batch, height * width], "int32")
     for image, found in zip(images, labels, strict=True):
         points = np.concatenate([image.reshape(-1, 3), position], axis=1)

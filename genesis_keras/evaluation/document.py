@@ -5,6 +5,7 @@ import pathlib
 
 from genesis_keras.environment import environment
 from genesis_keras.evaluation import paper, tables
+from genesis_keras.evaluation.generalization_tables import probe_table, shifts_table
 from genesis_keras.evaluation.groups import group_runs
 from genesis_keras.evaluation.scores_table import scores_table
 from genesis_keras.storage import replacing, write_json
@@ -95,6 +96,7 @@ def _tables(runs, groups, protocol):
     chosen += [tables.density_table(groups, protocol)]
     if any(any(run.results["by_objects"].values()) for g in groups for run in g.runs):
         chosen.append(tables.objects_table(groups))
+    chosen += filter(None, [shifts_table(groups), probe_table(groups)])
     return [*chosen, tables.slots_table(groups)]
 
 

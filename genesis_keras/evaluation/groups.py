@@ -132,6 +132,9 @@ class Group:
             found[mode] = {n: vars(s) for n, s in spreads.items() if s is not None}
         if (fid := self.value("fid", "fid")) is not None:
             found["fid"] = vars(fid)
+        path = ("sliced_wasserstein", "samples", "mean")
+        if (distance := self.value(*path)) is not None:
+            found["sliced_wasserstein"] = vars(distance)
         return found
 
     def best(self, *path):

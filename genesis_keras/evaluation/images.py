@@ -3,6 +3,7 @@
 import dataclasses
 
 from genesis_keras.data.pipeline import load
+from genesis_keras.data.properties import load_properties
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +33,16 @@ class ScoredImages:
             num_examples=num_images,
             data_dir=self.data_dir or None,
             manual_dir=self.manual_dir or None,
+        )
+
+    def properties(self, split, num_images):
+        """Returns what is known of the objects, see `load_properties`."""
+        return load_properties(
+            self.dataset,
+            split,
+            num_images,
+            self.data_dir or None,
+            self.manual_dir or None,
         )
 
     def first(self, split, num_images):

@@ -3,8 +3,12 @@
 import dataclasses
 import re
 
+from genesis_keras.data.properties import properties_of
+from genesis_keras.data.shifts import shifted
 from genesis_keras.evaluation.baselines import baseline_scores, not_above
 from genesis_keras.evaluation.fid import feature_moments, frechet_inception_distance
+from genesis_keras.evaluation.probe import probe
+from genesis_keras.evaluation.sample_distance import sample_distance
 from genesis_keras.evaluation.segmentation import (
     MASK_KINDS,
     by_objects,
@@ -34,6 +38,10 @@ class Protocol:
         seed: Random seed.
         num_samples: Number of samples for the FID, and maximum number of images.
         baselines: Whether to evaluate the baselines of `evaluation.baselines` as well.
+        sample_distance: Whether to compute the sliced Wasserstein distance of
+            `num_images` samples of a generative model (`sample_distance`).
+        shifts: Names of distribution shifts (`data.shifts.SHIFTS`) to evaluate as well.
+        probe: Whether to predict properties of objects from latents.
 
     Raises:
         ValueError: If there is no split, a split is repeated, or K is not positive.
@@ -49,6 +57,9 @@ class Protocol:
     seed: int = 0
     num_samples: int = 10_000
     baselines: bool = True
+    sample_distance: bool = True
+    shifts: tuple[str, ...] = ()
+    probe: bool = False
 
     def __post_init__(self):
         if not self.splits or len(set(self.splits)) < len(self.splits):
@@ -124,7 +135,8 @@ def measure(model, load_images, protocol, fid_meter=None, key=None):
 
     Args:
         model: The model.
-        load_images: Function (split, number of images) -> data set of batches.
+        load_images: Function (split, number of images) -> data set of batches; for
+            probes, the `ScoredImages`.
         protocol: The `Protocol`.
         fid_meter: A `FidMeter`, or None for no FID.
         key: Key that identifies the images, for the FID.
@@ -133,15 +145,19 @@ def measure(model, load_images, protocol, fid_meter=None, key=None):
         Dict of `results`, of the first split: "fixed" and, where asked for,
         "flexible" -> scores as `evaluate` returns them; `by_objects`: split ->
         number of objects -> scores with a fixed K; `other_splits`: split -> scores
-        like `results`; `sweep`: see `sweep_thresholds`; `fid`: see `FidMeter`. Of
-        labelled images also `baselines`: name -> scores, see `baseline_scores`;
+        like `results`; `sweep`: see `sweep_thresholds`; `fid`: see `FidMeter`; of a
+        generative model `sliced_wasserstein`: see `sample_distance`. Of labelled
+        images also `baselines`: name -> scores, see `baseline_scores`;
         `above_baselines`: kind of masks -> whether these are above all baselines on
         ARI-FG and MSC-FG; `other_baselines`: other split -> like `baselines`.
+        `shifts`: name of a shift -> scores of the first split with a fixed K;
+        `probe`: see `evaluation.probe.probe`.
 
     Raises:
-        ValueError: If a split is unknown or empty, or the model has no flexible slots
-            and they are asked for.
+        ValueError: If a split is unknown or empty, the model has no flexible slots
+            and they are asked for, or the images have no labels for shifts or probes.
     """
+    _check(load_images, protocol)
     splits, objects, baselines = {}, {}, {}
     for split in protocol.splits:
         name, num_slots = protocol.parse(split)
@@ -175,6 +191,14 @@ def measure(model, load_images, protocol, fid_meter=None, key=None):
     if baselines:
         results["other_baselines"] = baselines
     name, num_slots = protocol.parse(first)
+    for shift in protocol.shifts:
+        images = shifted(load_images(name, protocol.num_images), shift, protocol.seed)
+        columns = score_images(
+            model, images, call_options(model, num_slots), protocol.seed
+        )
+        results.setdefault("shifts", {})[shift] = summarize(columns, model)
+    if protocol.probe:
+        results["probe"] = probe(model, load_images, protocol)
     if protocol.thresholds and protocol.flexible_slots:
         results["sweep"] = sweep_thresholds(
             model,
@@ -187,7 +211,25 @@ def measure(model, load_images, protocol, fid_meter=None, key=None):
         results["fid"] = fid_meter(
             model, lambda number: load_images(name, number), (key, name), protocol
         )
+    if protocol.sample_distance and model.is_generative:
+        results["sliced_wasserstein"] = sample_distance(
+            model,
+            lambda number: load_images(name, number),
+            protocol.num_images,
+            num_slots,
+            protocol.batch_size,
+            protocol.seed,
+        )
     return results
+
+
+def _check(load_images, protocol):
+    """Raises ValueError where the data cannot give what is asked for."""
+    name, _ = protocol.parse(protocol.splits[0])
+    for shift in protocol.shifts:
+        shifted(load_images(name, 1), shift)
+    if protocol.probe:
+        properties_of(load_images.dataset)
 
 
 def score_run(run, load_model, images, protocol, fid_meter=None):

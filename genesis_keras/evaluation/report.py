@@ -35,7 +35,81 @@ def scores_text(results):
     if results.get("fid"):
         numbers = "FID {fid:.2f} of {num_samples} samples and {num_images} images."
         parts.append(numbers.format(**results["fid"]))
+    if results.get("sliced_wasserstein"):
+        parts.append(distance_text(results["sliced_wasserstein"]))
+    if results.get("shifts"):
+        parts.append(shifts_text(results["results"]["fixed"], results["shifts"]))
+    if results.get("probe"):
+        parts.append(probe_text(results["probe"]))
     return "\n\n".join(parts)
+
+
+def distance_text(distance):
+    """Returns the sliced Wasserstein distance of samples as text.
+
+    Args:
+        distance: What `sample_distance` returns.
+    """
+    number = distance["num_samples"]
+    rows = [
+        [title, *(f"{value:.1f}" for value in distance[name].values())]
+        for name, title in (("samples", "samples"), ("images", "other images"))
+        if distance[name]
+    ]
+    sides = [side if side == "mean" else f"{side} px" for side in distance["samples"]]
+    table = _table(["sliced Wasserstein distance", *sides], rows)
+    return (
+        f"{table}\n\nOf {number} each to the first {number} images of the split, at "
+        "each level of their Laplacian pyramids,\ntimes 1000; lower is better."
+    )
+
+
+def shifts_text(scores, shifts):
+    """Returns the scores under distribution shifts, with their change, as text.
+
+    Args:
+        scores: Scores without a shift, as `evaluate` returns them.
+        shifts: Dict of a shift's name -> its scores.
+    """
+    names = [
+        f"{kind}/{score}" for kind in MASK_TITLES for score in ("ari_fg", "msc_fg")
+    ]
+    rows = [["none", *(f"{scores[name]:.3f}" for name in names)]]
+    rows[0].append(f"{scores['mse']:.5f}")
+    for shift, found in shifts.items():
+        cells = [
+            f"{found[name]:.3f} {found[name] - scores[name]:+.3f}" for name in names
+        ]
+        change = found["mse"] - scores["mse"]
+        rows.append([shift, *cells, f"{found['mse']:.5f} {change:+.5f}"])
+    header = ["shift", "ARI-FG m", "MSC-FG m", "ARI-FG pi", "MSC-FG pi", "MSE"]
+    return f"{_table(header, rows)}\n\nBehind each score: its change by the shift."
+
+
+def probe_text(probe):
+    """Returns how well probes predict the properties of objects, as text.
+
+    Args:
+        probe: What `evaluation.probe.probe` returns.
+    """
+    names = ("chance", "linear", "mlp", "untrained_linear", "untrained_mlp")
+    rows = [
+        [
+            title,
+            "accuracy" if scores["kind"] == "class" else "R^2",
+            *(f"{scores[name]:.3f}" for name in names),
+        ]
+        for title, scores in probe["properties"].items()
+    ]
+    header = ["property", "measure", "chance", "linear", "MLP"]
+    header += ["untrained, linear", "untrained, MLP"]
+    masks = MASK_TITLES[probe["masks"]]
+    return (
+        f"{_table(header, rows)}\n\nProbes on the latents of the slots that match "
+        f"{probe['num_objects']} objects ({masks}),\ntrained on "
+        f"{probe['num_training_objects']} other objects; beside them the same probes "
+        "on an untrained model."
+    )
 
 
 def one_line(results):

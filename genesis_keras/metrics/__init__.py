@@ -24,14 +24,26 @@ from genesis_keras.metrics.segmentation_metrics import (
     ObjectRecovery,
 )
 from genesis_keras.metrics.sliced_wasserstein import sliced_wasserstein_distance
+from genesis_keras.metrics.sliced_wasserstein_metric import SlicedWassersteinDistance
+from genesis_keras.metrics.slot_metrics import (
+    LargestSlot,
+    MaskEntropy,
+    SlotCountError,
+    UsedSlots,
+)
 from genesis_keras.metrics.slots import largest_slot, mask_entropy, used_slots
 
 __all__ = [
     "AdjustedRandIndex",
+    "LargestSlot",
+    "MaskEntropy",
     "MeanMatchedIoU",
     "MeanSegmentationCovering",
     "Moments",
     "ObjectRecovery",
+    "SlicedWassersteinDistance",
+    "SlotCountError",
+    "UsedSlots",
     "add_features",
     "adjusted_rand_index",
     "contingency_table",

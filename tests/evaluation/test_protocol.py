@@ -3,11 +3,13 @@ import pytest
 import tensorflow as tf
 
 from genesis_keras import SlotAttentionModel
+from genesis_keras.data.shifts import shifted
 from genesis_keras.evaluation import protocol as protocol_module
 from genesis_keras.evaluation.groups import Run
 from genesis_keras.evaluation.label_scores import SCORES
 from genesis_keras.evaluation.pictures import edits_figure, run_figures
 from genesis_keras.evaluation.protocol import Protocol, measure, score_run
+from genesis_keras.evaluation.report import scores_text
 from genesis_keras.evaluation.segmentation import evaluate, sweep_thresholds
 
 
@@ -51,7 +53,7 @@ def test_baselines_of_each_split_and_who_is_above_them(images, monkeypatch):
     class Model:
         """One that is always right in m and never in pi."""
 
-        image_size, num_slots = 32, 2
+        image_size, num_slots, is_generative = 32, 2, False
 
     def scored(model, data, options, seed):
         right = {f"masks/{name}": np.full(4, 0.99) for name in SCORES}
@@ -70,6 +72,34 @@ def test_baselines_of_each_split_and_who_is_above_them(images, monkeypatch):
     assert found["baselines"]["one_slot"]["ari_fg_two_or_more"] == 0.0
     without = measure(Model(), data, Protocol(num_images=4, baselines=False))
     assert not {"baselines", "above_baselines"} & without.keys()
+
+
+def test_shifts_and_samples_are_measured_where_asked_for(make_model, images):
+    protocol = Protocol(num_images=2, shifts=("occlusion",), baselines=False)
+    model, data = make_model(), Images(images)
+    found = measure(model, data, protocol)
+    # Two samples and two images; the next two images are the comparison.
+    distance = found["sliced_wasserstein"]
+    assert distance["num_samples"] == 2 and set(distance["images"]) == {
+        "32",
+        "16",
+        "mean",
+    }
+    data_of_four = Protocol(num_images=4, sample_distance=True, baselines=False)
+    assert measure(model, data, data_of_four)["sliced_wasserstein"]["images"] is None
+    expected = evaluate(model, shifted(data("test", 2), "occlusion"))
+    np.testing.assert_equal(found["shifts"], {"occlusion": expected})
+    text = scores_text(found)
+    change = expected["masks/ari_fg"] - found["results"]["fixed"]["masks/ari_fg"]
+    assert f"{expected['masks/ari_fg']:.3f} {change:+.3f}" in text
+    assert "| sliced Wasserstein distance | 32 px" in text
+    assert max(map(len, text.splitlines())) <= 100
+    with pytest.raises(ValueError, match="shift must be one of.*'blur'"):
+        measure(model, data, Protocol(shifts=("blur",)))
+    with pytest.raises(ValueError, match="Unknown dataset='four'"):
+        measure(model, data, Protocol(probe=True))
+    without = Protocol(num_images=2, sample_distance=False, baselines=False)
+    assert not {"shifts", "sliced_wasserstein"} & measure(model, data, without).keys()
 
 
 @pytest.mark.slow

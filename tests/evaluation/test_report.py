@@ -11,6 +11,7 @@ import pytest
 import genesis_keras
 from genesis_keras.environment import environment
 from genesis_keras.evaluation.document import write_report
+from genesis_keras.evaluation.generalization_tables import probe_table, shifts_table
 from genesis_keras.evaluation.groups import Run, group_runs, spread, text
 from genesis_keras.evaluation.protocol import Protocol
 from genesis_keras.evaluation.scores_table import scores_table
@@ -154,6 +155,39 @@ def test_table_of_densities_says_what_was_not_measured(runs):
     assert table["GENESIS-V2"]["ELBO, ShapeStacks (paper)"] == "-7019 +- 2"
     assert table["Slot Attention"]["ELBO, sprites/easy"] == "-"
     assert "of 50 samples and 40 images here" in found.note
+
+
+def test_table_of_densities_has_the_sliced_wasserstein_distance(runs):
+    for run, value in zip(runs[:3], (30.0, 40.0, 50.0), strict=True):
+        run.results["sliced_wasserstein"] = {
+            "samples": {"32": value, "mean": value},
+            "images": {"32": 9.0, "mean": 9.5},
+            "num_samples": 64,
+        }
+    groups = group_runs(runs)
+    table = density_table(groups, Protocol())
+    found = {name: row["SWD, sprites/easy"] for name, row in rows(table).items()}
+    assert found["GENESIS-V2"] == "**35.0 +- 7.1**" and found["MONet-G"] == "50.0"
+    assert found["Slot Attention"] == "-" and found["GENESIS"] == "no run"
+    assert "(64)" in table.note and "9.5 of sprites/easy" in table.note
+    assert groups[-1].scores()["sliced_wasserstein"]["mean"] == 35.0
+
+
+def test_tables_of_shifts_and_probes(runs):
+    assert shifts_table(group_runs(runs)) is probe_table(group_runs(runs)) is None
+    for run in runs[:2]:
+        run.results["results"]["fixed"]["mse"] = 0.002
+        run.results["shifts"] = {"crop": scores(0.5, mse=0.01)}
+        row = {"kind": "class", "chance": 0.2, "linear": 0.6, "mlp": 0.8}
+        row |= {"untrained_linear": 0.4, "untrained_mlp": 0.5}
+        run.results["probe"] = {"properties": {"shape": row}}
+    groups = group_runs(runs)
+    shifts = shifts_table(groups)
+    assert [row[2] for row in shifts.rows] == ["none", "crop"]
+    assert shifts.rows[0][3] == "0.85 +- 0.07" and shifts.rows[1][-1].startswith("0.01")
+    probes = probe_table(groups)
+    assert probes.rows[0][2:6] == ["shape", "accuracy", "0.20 +- 0.00", "0.60 +- 0.00"]
+    assert len(probes.header) == len(probes.rows[0])
 
 
 def test_table_of_flexible_slots(runs):

@@ -1,10 +1,12 @@
 """The sliced Wasserstein distance against SciPy and what must hold of it."""
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from scipy import ndimage, stats
 
-from genesis_keras.metrics import sliced_wasserstein
+from genesis_keras.metrics import SlicedWassersteinDistance, sliced_wasserstein
 from genesis_keras.metrics.sliced_wasserstein import (
     laplacian_pyramid,
     sliced_wasserstein_distance,
@@ -71,3 +73,22 @@ def test_bad_images_are_named(pictures):
         sliced_wasserstein_distance(images, np.full_like(images, np.nan))
     with pytest.raises(ValueError, match="num_directions must be at least 1.*0"):
         sliced_wasserstein_distance(images, images, num_directions=0)
+
+
+def test_keras_metric_is_that_of_all_images(pictures):
+    images, others = pictures
+    options = {"patches_per_image": 8, "num_directions": 16, "seed": 3}
+    metric = SlicedWassersteinDistance(**options)
+    assert np.isnan(metric.result())
+    for part in (slice(0, 5), slice(5, 12)):
+        metric.update_state(others[part], images[part])
+    expected = sliced_wasserstein_distance(images, others, **options)["mean"]
+    np.testing.assert_allclose(metric.result(), expected, rtol=1e-6)
+    metric.reset_state()
+    assert np.isnan(metric.result())
+    twin = keras.metrics.deserialize(keras.metrics.serialize(metric))
+    assert (twin.patches_per_image, twin.num_directions, twin.seed) == (8, 16, 3)
+    with pytest.raises(ValueError, match="sample_weight must be None"):
+        metric.update_state(images, others, [1.0])
+    with pytest.raises(ValueError, match="eagerly alone"):
+        tf.function(metric.update_state)(tf.constant(images), tf.constant(others))
