@@ -5,12 +5,15 @@ import tensorflow as tf
 from genesis_keras import SlotAttentionModel
 from genesis_keras.data.shifts import shifted
 from genesis_keras.evaluation import protocol as protocol_module
+from genesis_keras.evaluation.generation import sample_batches
 from genesis_keras.evaluation.groups import Run
 from genesis_keras.evaluation.label_scores import SCORES
 from genesis_keras.evaluation.pictures import edits_figure, run_figures
 from genesis_keras.evaluation.protocol import Protocol, measure, score_run
-from genesis_keras.evaluation.report import scores_text
+from genesis_keras.evaluation.report import distance_text, shifts_text
+from genesis_keras.evaluation.sample_distance import sample_distance
 from genesis_keras.evaluation.segmentation import evaluate, sweep_thresholds
+from genesis_keras.metrics.sliced_wasserstein import sliced_wasserstein_distance
 
 
 class Images:
@@ -74,32 +77,50 @@ def test_baselines_of_each_split_and_who_is_above_them(images, monkeypatch):
     assert not {"baselines", "above_baselines"} & without.keys()
 
 
-def test_shifts_and_samples_are_measured_where_asked_for(make_model, images):
-    protocol = Protocol(num_images=2, shifts=("occlusion",), baselines=False)
-    model, data = make_model(), Images(images)
-    found = measure(model, data, protocol)
-    # Two samples and two images; the next two images are the comparison.
-    distance = found["sliced_wasserstein"]
-    assert distance["num_samples"] == 2 and set(distance["images"]) == {
-        "32",
-        "16",
-        "mean",
-    }
-    data_of_four = Protocol(num_images=4, sample_distance=True, baselines=False)
-    assert measure(model, data, data_of_four)["sliced_wasserstein"]["images"] is None
-    expected = evaluate(model, shifted(data("test", 2), "occlusion"))
-    np.testing.assert_equal(found["shifts"], {"occlusion": expected})
-    text = scores_text(found)
-    change = expected["masks/ari_fg"] - found["results"]["fixed"]["masks/ari_fg"]
-    assert f"{expected['masks/ari_fg']:.3f} {change:+.3f}" in text
-    assert "| sliced Wasserstein distance | 32 px" in text
+def test_shifts_are_scored_beside_the_images(images, monkeypatch):
+    class Model:
+        image_size, num_slots, is_generative = 32, 2, False
+
+    def scored(model, data, options, seed):
+        seen = np.concatenate([batch["image"].numpy() for batch in data])
+        names = ("masks/ari_fg", "masks/msc_fg", "object_masks/ari_fg")
+        names += ("object_masks/msc_fg", "mse", "error")
+        return dict.fromkeys(names, seen.mean(axis=(1, 2, 3)))
+
+    monkeypatch.setattr(protocol_module, "score_images", scored)
+    data = Images(images)
+    protocol = Protocol(num_images=4, shifts=("occlusion", "style"), seed=5)
+    found = measure(Model(), data, protocol)
+    assert list(found["shifts"]) == ["occlusion", "style"]
+    for shift, scores in found["shifts"].items():
+        batches = shifted(data("test", 4), shift, seed=5)
+        expected = np.mean([batch["image"].numpy() for batch in batches])
+        assert scores["mse"] == pytest.approx(expected, rel=1e-5)
+    before, after = found["results"]["fixed"]["mse"], found["shifts"]["style"]["mse"]
+    text = shifts_text(found["results"]["fixed"], found["shifts"])
+    assert f"| {after:.3f} {after - before:+.3f} |" in text
     assert max(map(len, text.splitlines())) <= 100
     with pytest.raises(ValueError, match="shift must be one of.*'blur'"):
-        measure(model, data, Protocol(shifts=("blur",)))
+        measure(Model(), data, Protocol(shifts=("blur",)))
     with pytest.raises(ValueError, match="Unknown dataset='four'"):
-        measure(model, data, Protocol(probe=True))
-    without = Protocol(num_images=2, sample_distance=False, baselines=False)
-    assert not {"shifts", "sliced_wasserstein"} & measure(model, data, without).keys()
+        measure(Model(), data, Protocol(probe=True))
+
+
+def test_samples_are_compared_with_the_images_of_the_split(make_model, images):
+    model, data = make_model(), Images(images)
+    found = sample_distance(model, lambda number: data("test", number), 2)
+    assert found["num_samples"] == 2
+    (batch,) = sample_batches(model, 2)
+    samples = batch["reconstruction"].numpy()
+    assert found["samples"] == sliced_wasserstein_distance(samples, images[:2])
+    # The next two images are the comparison, where there are so many.
+    assert found["images"] == sliced_wasserstein_distance(images[2:], images[:2])
+    text = distance_text(found)
+    assert "| sliced Wasserstein distance | 32 px" in text
+    assert max(map(len, text.splitlines())) <= 100
+    found = sample_distance(model, lambda number: data("test", number), 3)
+    assert found["num_samples"] == 3 and found["images"] is None
+    assert "other images" not in distance_text(found)
 
 
 @pytest.mark.slow
