@@ -8,13 +8,14 @@ import numpy as np
 from genesis_keras.archive_sizes import check_declared, check_zip
 from genesis_keras.convert import layout
 from genesis_keras.storage import local_path
+from genesis_keras.types import Array, Arrays, Config, PathLike
 
 _PARALLEL = "module."  # prefix that DataParallel adds to each name
 _STATE = "model_state_dict"
 _MIN_GRID = 4  # shorter axes from -1 to 1 may be weights
 
 
-def read(path):
+def read(path: PathLike) -> tuple[Arrays, Config]:
     """Reads weights without executing code of a pickle.
 
     Args:
@@ -47,7 +48,7 @@ def read(path):
     return state, flags
 
 
-def read_flags(path):
+def read_flags(path: PathLike) -> Config:
     """Reads the release's `flags.json`.
 
     Args:
@@ -62,7 +63,7 @@ def read_flags(path):
         raise ValueError(f"cannot read flags {str(path)!r}: {error}") from error
 
 
-def parse_flags(text, path):
+def parse_flags(text: str, path: PathLike) -> Config:
     """Parses a JSON text that was read from `path` as a dict."""
     try:
         flags = json.loads(text)
@@ -75,7 +76,7 @@ def parse_flags(text, path):
     return flags
 
 
-def is_coordinate_grid(array):
+def is_coordinate_grid(array: Array) -> bool:
     """Whether an array is one or two grids of coordinates, linspace(-1, 1).
 
     Old checkpoints store such constants as buffers, with various names.

@@ -1,13 +1,20 @@
 """The component VAE of the release, which GENESIS and MONet-G share."""
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from genesis_keras.convert import layout
+from genesis_keras.types import Array, Arrays, Layer
+
+if TYPE_CHECKING:
+    from genesis_keras.convert.layout import Weight
 
 NAME = "comp_vae"
 
 
-def weights(encoder, decoder):
+def weights(encoder: Layer, decoder: Layer) -> "Iterator[Weight]":
     """Yields the `layout.Weight` of a component encoder and decoder."""
     name = f"{NAME}.encoder_module.module"
     for i, layer in enumerate(encoder.convolutions):
@@ -25,18 +32,18 @@ def weights(encoder, decoder):
         yield from layout.conv(layer, f"{name}.{2 * i + 1}")
 
 
-def latent_dim(state):
+def latent_dim(state: Arrays) -> int:
     """Returns the size of a component latent in a state dict of the release."""
     return int(state[f"{NAME}.encoder_module.module.11.bias"].shape[0]) // 2
 
 
-def noise(arrays, index, num_slots):
+def noise(arrays: Arrays, index: int, num_slots: int) -> Array:
     """Returns recorded noise as `[B, K, D]`, which is recorded as `[K * B, D]`."""
     draws = arrays[f"draw/eps/{index}"]
     return draws.reshape(num_slots, -1, draws.shape[-1]).swapaxes(0, 1)
 
 
-def pixel_scale(state, default=0.7):
+def pixel_scale(state: Arrays, default: float = 0.7) -> float:
     """Returns sigma_x, which the release stores for each slot.
 
     Args:

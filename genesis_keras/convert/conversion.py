@@ -5,6 +5,7 @@ import pathlib
 from genesis_keras.convert import checkpoint, layout
 from genesis_keras.convert.verify import CONVERTERS
 from genesis_keras.storage import local_path, replacing
+from genesis_keras.types import Arrays, Config, Model, PathLike
 
 # Prefixes of weights that identify the model.
 _TELLING = {
@@ -14,7 +15,7 @@ _TELLING = {
 }
 
 
-def convert(path, out, flags_path=None):
+def convert(path: PathLike, out: PathLike, flags_path: PathLike | None = None) -> Model:
     """Converts a checkpoint of the release to a `.keras` file.
 
     Args:
@@ -46,7 +47,7 @@ def convert(path, out, flags_path=None):
     return model
 
 
-def load_model(state, flags):
+def load_model(state: Arrays, flags: Config) -> Model:
     """Builds the model described by weights and flags, and loads the weights.
 
     Args:
@@ -87,7 +88,7 @@ def load_model(state, flags):
     return model
 
 
-def family_of(state, flags):
+def family_of(state: Arrays, flags: Config) -> str:
     """Returns the key in `CONVERTERS` for the model of the flags or weights.
 
     Args:

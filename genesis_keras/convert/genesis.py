@@ -1,10 +1,16 @@
 """GENESIS of the release: its flags and the names of its weights."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import tensorflow as tf
 
 from genesis_keras.convert import component_vae, layout
 from genesis_keras.models.genesis import Genesis
+from genesis_keras.types import Arrays, Config, Model, Outputs, Tensor
+
+if TYPE_CHECKING:
+    from genesis_keras.convert.layout import Weight
 
 _ATTENTION = "att_process"
 _CORE = f"{_ATTENTION}.core"
@@ -15,7 +21,7 @@ _ENCODER_BLOCKS = [f"{_ENCODER}.{i}" for i in range(_NUM_CONVOLUTIONS)]
 _DECODER_BLOCKS = [f"{_DECODER}.{i + 1}" for i in range(_NUM_CONVOLUTIONS)]
 
 
-def build(state, flags):
+def build(state: Arrays, flags: Config) -> Model:
     """Returns an untrained `Genesis` with the sizes of the weights and flags.
 
     Args:
@@ -33,7 +39,7 @@ def build(state, flags):
     )
 
 
-def weights(model):
+def weights(model: Model) -> "list[Weight]":
     """Returns the list of `layout.Weight` of a `Genesis`."""
     encoder, decoder = model.mask_encoder, model.mask_decoder
     posterior = model.mask_posterior
@@ -111,7 +117,7 @@ def _component_prior(prior):
         yield from layout.dense(layer, f"prior_mlp.{2 * i}")
 
 
-def draws(model, arrays):
+def draws(model: Model, arrays: Arrays) -> Arrays:
     """Returns recorded noise of z_m and z_c as arguments of `call`."""
     num_slots = model.num_slots
     masks = [arrays[f"draw/eps/{k}"] for k in range(num_slots)]
@@ -119,7 +125,7 @@ def draws(model, arrays):
     return {"noise": np.concatenate([np.stack(masks, axis=1), components], axis=-1)}
 
 
-def outputs(model, images, outputs):
+def outputs(model: Model, images: Tensor, outputs: Outputs) -> Outputs:
     """Returns tensors that a recording stores under other names: name -> tensor.
 
     A recording stores z_m (`att_`) and z_c (`comp_`), and their KLs, separately.
@@ -149,7 +155,7 @@ def _kl(parts, kind):
     return tf.reduce_sum(prior - posterior, axis=-1)
 
 
-def without_gradient(training):
+def without_gradient(training: bool) -> dict[str, str]:
     """Returns weights without gradients: name -> weight that gives the scale.
 
     With the statistics of the batch, BatchNorm cancels the bias before it, whose

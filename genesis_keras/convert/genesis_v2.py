@@ -1,12 +1,18 @@
 """GENESIS-V2 of the release: its flags and the names of its weights."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from genesis_keras.convert import layout
 from genesis_keras.models.genesis_v2 import GenesisV2
+from genesis_keras.types import Arrays, Config, Model, Outputs, Tensor
+
+if TYPE_CHECKING:
+    from genesis_keras.convert.layout import Weight
 
 
-def build(state, flags):
+def build(state: Arrays, flags: Config) -> Model:
     """Returns an untrained `GenesisV2` with the sizes of the weights and flags.
 
     Args:
@@ -26,7 +32,7 @@ def build(state, flags):
     )
 
 
-def weights(model):
+def weights(model: Model) -> "list[Weight]":
     """Returns the list of `layout.Weight` of a `GenesisV2`."""
     return [
         *layout.unet(model.backbone, "encoder"),
@@ -42,7 +48,7 @@ def weights(model):
     ]
 
 
-def draws(model, arrays):
+def draws(model: Model, arrays: Arrays) -> Arrays:
     """Returns the recorded random numbers as arguments of `call`."""
     noise = [arrays[f"draw/eps/{k}"] for k in range(model.num_slots)]
     return {
@@ -51,13 +57,13 @@ def draws(model, arrays):
     }
 
 
-def outputs(model, images, outputs):
+def outputs(model: Model, images: Tensor, outputs: Outputs) -> Outputs:
     """Returns tensors that a recording stores under other names: name -> tensor."""
     embeddings, delta = model.embed(model.backbone(images))
     return {"colour": embeddings, "delta": delta}
 
 
-def without_gradient(training):
+def without_gradient(training: bool) -> dict[str, str]:
     """Returns weights without gradients: name -> weight that gives the scale.
 
     Kernels depend on differences of embeddings, in which a common bias cancels, so its

@@ -2,12 +2,13 @@
 
 import collections
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from genesis_keras.archive_sizes import check_zip
 from genesis_keras.storage import local_path
+from genesis_keras.types import Array, Arrays, Layer, PathLike
 
 # Suffixes of entries in a state dict that are not weights: the constant sigma_x and the
 # number of batches of a BatchNorm.
@@ -33,13 +34,13 @@ class Weight:
     scale: float = 1.0
     joined: bool = False
 
-    def value(self, state):
+    def value(self, state: Arrays) -> Array:
         """Returns the value of our variable for a state dict of the release."""
         parts = [self.convert(state[name]) for name in self.names]
         value = np.concatenate(parts, axis=-1) if self.joined else sum(parts)
         return value * self.scale
 
-    def gradients(self, gradient):
+    def gradients(self, gradient: Array) -> Iterator[tuple[str, Array]]:
         """Yields the release's names and gradients, given the gradient of ours.
 
         Only the first of several summed weights is included, since all have the same
@@ -53,7 +54,7 @@ class Weight:
         yield from zip(self.names, parts, strict=True)
 
 
-def load_archive(path):
+def load_archive(path: PathLike) -> Arrays:
     """Reads an `.npz` file into a dict of arrays, without unpickling.
 
     Args:
@@ -74,14 +75,14 @@ def load_archive(path):
         ) from error
 
 
-def with_prefix(arrays, prefix):
+def with_prefix(arrays: Arrays, prefix: str) -> Arrays:
     """Returns the entries whose name starts with `prefix`, without it."""
     return {
         k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)
     }
 
 
-def load_weights(weights, state):
+def load_weights(weights: "Sequence[Weight]", state: Arrays) -> None:
     """Assigns the release's weights to ours.
 
     Args:
@@ -120,31 +121,31 @@ def load_weights(weights, state):
         weight.variable.assign(value)
 
 
-def images_last(array):
+def images_last(array: Array) -> Array:
     """Moves the channels of `[..., C, H, W]` to the end."""
     return np.moveaxis(array, -3, -1)
 
 
-def conv(layer, name):
+def conv(layer: Layer, name: str) -> "Iterator[Weight]":
     """Yields the weights of a convolution."""
     yield Weight((f"{name}.weight",), layer.kernel, lambda w: w.transpose(2, 3, 1, 0))
     if layer.use_bias:
         yield Weight((f"{name}.bias",), layer.bias)
 
 
-def norm(layer, name):
+def norm(layer: Layer, name: str) -> "Iterator[Weight]":
     """Yields the weights of a normalisation."""
     yield Weight((f"{name}.weight",), layer.gamma)
     yield Weight((f"{name}.bias",), layer.beta)
 
 
-def dense(layer, name):
+def dense(layer: Layer, name: str) -> "Iterator[Weight]":
     """Yields the weights of a dense layer."""
     yield Weight((f"{name}.weight",), layer.kernel, np.transpose)
     yield Weight((f"{name}.bias",), layer.bias)
 
 
-def flattened(weight, channels):
+def flattened(weight: Array, channels: int) -> Array:
     """Reorders rows from the release's order (C, H, W) to ours, (H, W, C).
 
     Args:
@@ -157,7 +158,7 @@ def flattened(weight, channels):
     return np.moveaxis(weight, 0, 2).reshape(-1, *rest)
 
 
-def lstm(cell, name):
+def lstm(cell: Layer, name: str) -> "Iterator[Weight]":
     """Yields the weights of an LSTM."""
     yield Weight((f"{name}.weight_ih_l0",), cell.kernel, np.transpose)
     yield Weight((f"{name}.weight_hh_l0",), cell.recurrent_kernel, np.transpose)
@@ -165,13 +166,13 @@ def lstm(cell, name):
     yield Weight((f"{name}.bias_ih_l0", f"{name}.bias_hh_l0"), cell.bias)
 
 
-def block(layer, name):
+def block(layer: Layer, name: str) -> "Iterator[Weight]":
     """Yields the weights of a convolution block."""
     yield from conv(layer.conv, f"{name}.0")
     yield from norm(layer.norm, f"{name}.1")
 
 
-def unet(layer, name):
+def unet(layer: Layer, name: str) -> "Iterator[Weight]":
     """Yields the weights of a UNet."""
     for direction, blocks in (("down", layer.down_blocks), ("up", layer.up_blocks)):
         for i, child in enumerate(blocks):

@@ -1,10 +1,16 @@
 """MONet-G of the release: its flags and the names of its weights."""
 
+from typing import TYPE_CHECKING
+
 from genesis_keras.convert import component_vae, layout
 from genesis_keras.models.monet import Monet
+from genesis_keras.types import Arrays, Config, Model, Outputs, Tensor
+
+if TYPE_CHECKING:
+    from genesis_keras.convert.layout import Weight
 
 
-def build(state, flags):
+def build(state: Arrays, flags: Config) -> Model:
     """Returns an untrained `Monet` with the sizes of the weights and flags.
 
     Args:
@@ -28,7 +34,7 @@ def _mask_prior(flags):
     return "scope" if is_scope else "softmax"
 
 
-def weights(model):
+def weights(model: Model) -> "list[Weight]":
     """Returns the list of `layout.Weight` of a `Monet`."""
     return [
         *layout.unet(model.attention.core, "att_process.core"),
@@ -37,16 +43,16 @@ def weights(model):
     ]
 
 
-def draws(model, arrays):
+def draws(model: Model, arrays: Arrays) -> Arrays:
     """Returns the recorded random numbers as arguments of `call`."""
     return {"noise": component_vae.noise(arrays, 0, model.num_slots)}
 
 
-def outputs(model, images, outputs):
+def outputs(model: Model, images: Tensor, outputs: Outputs) -> Outputs:
     """Returns tensors that a recording stores under other names: none."""
     return {}
 
 
-def without_gradient(training):
+def without_gradient(training: bool) -> dict[str, str]:
     """Returns weights without gradients: none."""
     return {}

@@ -8,6 +8,7 @@ import tensorflow as tf
 from genesis_keras.convert import checkpoint, genesis, genesis_v2, layout, monet
 from genesis_keras.objectives.elbo import weighted_loss
 from genesis_keras.objectives.geco import GecoSettings, geco_update
+from genesis_keras.types import PathLike
 
 RECORDED_BETA = 0.5  # weight of the KL terms in the recorded loss
 ABSOLUTE, RELATIVE, RELATIVE_GRADIENT = 1e-4, 1e-5, 1e-3
@@ -44,7 +45,7 @@ class Comparison:
     tolerance: float
 
     @property
-    def passed(self):
+    def passed(self) -> bool:
         """Whether the error is within tolerance; NaN is not."""
         return self.error <= self.tolerance
 
@@ -53,7 +54,7 @@ class Comparison:
         return f"{self.name:44} {self.error:9.2e} (<= {self.tolerance:.0e}) {verdict}"
 
 
-def verify(path):
+def verify(path: PathLike) -> "list[Comparison]":
     """Replays a recording of the release and compares every tensor in it.
 
     Args:

@@ -5,6 +5,8 @@ As in web browsers, only EXIF data before the pixels is considered.
 
 import tensorflow as tf
 
+from genesis_keras.types import Tensor
+
 _ORIENTATION = 0x0112  # the tag
 _MAX_ENTRIES = 1024  # of a directory; cameras write a few dozen
 _MAX_HEADERS = 1024  # segments or chunks before the pixels, likewise
@@ -12,7 +14,7 @@ _SEARCHED = 2**18  # bytes from the start; EXIF has at most 64 kB
 _NONE = -1
 
 
-def orientation_in_jpeg(content):
+def orientation_in_jpeg(content: Tensor) -> Tensor:
     """Returns the orientation of a JPEG file.
 
     Args:
@@ -43,7 +45,7 @@ def orientation_in_jpeg(content):
     return _orientation(data, found)
 
 
-def orientation_in_png(content):
+def orientation_in_png(content: Tensor) -> tuple[Tensor, Tensor]:
     """Returns the orientation of a PNG file, and whether it has transparent colours.
 
     Args:
@@ -73,7 +75,7 @@ def orientation_in_png(content):
     return _orientation(data, found), transparent
 
 
-def turn(image, orientation):
+def turn(image: Tensor, orientation: Tensor) -> Tensor:
     """Rotates and flips an image such that it is upright.
 
     Args:

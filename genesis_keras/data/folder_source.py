@@ -60,7 +60,7 @@ class FolderSource:
         OSError: If a file cannot be read.
     """
 
-    def __init__(self, folder: str | os.PathLike | None, split: str):
+    def __init__(self, folder: str | os.PathLike | None, split: str) -> None:
         if not folder:
             raise ValueError("dataset='folder' needs data_dir, the folder of pictures.")
         self._folder = local_path(folder)
@@ -257,7 +257,7 @@ def _as_bytes(paths):
     return [os.fsencode(path) for path in paths]
 
 
-def check_label(path: pathlib.Path):
+def check_label(path: pathlib.Path) -> None:
     """Looks at the header of a file of labels.
 
     Raises:

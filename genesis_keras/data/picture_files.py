@@ -97,7 +97,7 @@ def find_pictures(
     return files
 
 
-def say_left_out(folder: pathlib.Path, files: PictureFiles):
+def say_left_out(folder: pathlib.Path, files: PictureFiles) -> None:
     """Prints the skipped files on standard error; the same message only once."""
     words = f"{str(folder)!r}: left out {files.summary()}."
     if files.left_out and words not in _said:

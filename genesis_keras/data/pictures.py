@@ -11,6 +11,7 @@ error, since TensorFlow cannot decode it.
 import tensorflow as tf
 
 from genesis_keras.data import exif
+from genesis_keras.types import Tensor
 
 BACKGROUND = 255
 """Grey level (0 to 255) with which transparent pixels are blended: white."""
@@ -20,7 +21,7 @@ _PNG_WITH_ALPHA = (4, 6)  # colour types
 _JPEG_START = bytes([255, 216, 255])
 
 
-def decode_picture(content, name, max_pixels):
+def decode_picture(content: Tensor, name: str | Tensor, max_pixels: int) -> Tensor:
     """Decodes a PNG or JPEG file, in a graph or eagerly.
 
     Args:
@@ -53,7 +54,7 @@ def decode_picture(content, name, max_pixels):
     return tf.ensure_shape(exif.turn(image, orientation), [None, None, 3])
 
 
-def orientation_of_png(content):
+def orientation_of_png(content: Tensor) -> Tensor:
     """Returns the EXIF orientation of a PNG file, 1 to 8, a scalar tensor.
 
     Args:

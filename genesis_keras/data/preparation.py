@@ -9,6 +9,7 @@ import io
 import os
 import pathlib
 import sys
+from typing import Any
 
 import tensorflow as tf
 
@@ -22,7 +23,7 @@ def prepare(
     spec: DatasetSpec,
     data_dir: str | os.PathLike | None = None,
     manual_dir: str | os.PathLike | None = None,
-):
+) -> Any:
     """Prepares the files of a data set unless they exist.
 
     Args:
@@ -126,7 +127,7 @@ def _check_writable(path, where):
         raise PermissionError(f"{where} is not usable: {folder} is not writable.")
 
 
-def import_builder(name: str):
+def import_builder(name: str) -> Any:
     """Imports the package of a builder, from the installation or the checkout.
 
     In a checkout the package is named `datasets`. It is not imported by this name,

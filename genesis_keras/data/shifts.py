@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from genesis_keras.data.preprocessing import centre_crop, resize_image, resize_labels
 from genesis_keras.data.shift_names import SHIFTS
+from genesis_keras.types import Dataset
 
 CROPPED = 2 / 3
 """Side of the part that `crop` keeps, as a fraction of the image's."""
@@ -22,7 +23,7 @@ _LEVELS = 4  # brightness levels of a stylised channel
 _ALGORITHM = "philox"  # the same draws on every device
 
 
-def shifted(dataset, shift, seed=0):
+def shifted(dataset: Dataset, shift: float, seed: int = 0):
     """Returns a data set with every image shifted.
 
     The draws of an image depend on the seed and on its place in the data set alone,

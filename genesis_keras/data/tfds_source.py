@@ -40,7 +40,7 @@ class TfdsSource:
         split: str,
         data_dir: str | os.PathLike | None = None,
         manual_dir: str | os.PathLike | None = None,
-    ):
+    ) -> None:
         self._builder = prepare(spec, data_dir, manual_dir)
         self._split = split
         self._features = self._builder.info.features

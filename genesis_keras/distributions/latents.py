@@ -3,16 +3,23 @@
 import tensorflow as tf
 
 from genesis_keras import distributions
+from genesis_keras.types import Tensor, TensorLike
 
 
-def diagonal_normal(mean, scale):
+def diagonal_normal(mean: Tensor, scale: TensorLike) -> Tensor:
     """Returns N(mean, scale^2) with the last axis as the event."""
     return distributions.tfd.Independent(
         distributions.tfd.Normal(mean, scale), reinterpreted_batch_ndims=1
     )
 
 
-def sampled_kl(latents, posterior_mean, posterior_scale, prior_mean, prior_scale):
+def sampled_kl(
+    latents: Tensor,
+    posterior_mean: Tensor,
+    posterior_scale: Tensor,
+    prior_mean: Tensor,
+    prior_scale: Tensor,
+) -> Tensor:
     """Single-sample Monte Carlo estimate `log q(z) - log p(z)`, in nats.
 
     Args:
@@ -30,7 +37,9 @@ def sampled_kl(latents, posterior_mean, posterior_scale, prior_mean, prior_scale
     return posterior.log_prob(latents) - prior.log_prob(latents)
 
 
-def categorical_kl(log_probs, other_log_probs, axis, floor=1e-5):
+def categorical_kl(
+    log_probs: Tensor, other_log_probs: Tensor, axis: int, floor: float = 1e-5
+) -> Tensor:
     """KL divergence between categoricals, floored and renormalised, in nats.
 
     Args:

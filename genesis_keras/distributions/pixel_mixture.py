@@ -3,9 +3,10 @@
 import tensorflow as tf
 
 from genesis_keras import distributions
+from genesis_keras.types import Tensor, TensorLike
 
 
-def pixel_mixture(log_masks, means, scale):
+def pixel_mixture(log_masks: Tensor, means: Tensor, scale: TensorLike) -> Tensor:
     """Returns p(x | z) as a distribution over images.
 
     Every value of the image (pixel and channel) is a mixture over the slots:
@@ -28,12 +29,14 @@ def pixel_mixture(log_masks, means, scale):
     return distributions.tfd.Independent(mixture, reinterpreted_batch_ndims=3)
 
 
-def reconstruction_error(images, log_masks, means, scale):
+def reconstruction_error(
+    images: Tensor, log_masks: Tensor, means: Tensor, scale: TensorLike
+) -> Tensor:
     """Returns `-log p(x | z)` of each image `[B]`, in nats, summed over pixels."""
     return -pixel_mixture(log_masks, means, scale).log_prob(images)
 
 
-def mixture_mean(log_masks, means):
+def mixture_mean(log_masks: Tensor, means: Tensor) -> Tensor:
     """Returns the mean of the mixture, an image `[B, H, W, 3]`.
 
     Args:

@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import warnings
+from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
@@ -22,6 +23,7 @@ from genesis_keras.layers.blocks import coordinates
 from genesis_keras.layers.instance_colouring import InstanceColouring
 from genesis_keras.metrics.segmentation import labels_from_masks
 from genesis_keras.storage import write_json
+from genesis_keras.types import Array, Scores, Shape, Tensor
 
 TITLES = {
     "strips": "strips",
@@ -40,7 +42,9 @@ _KMEANS_STARTS = 5
 _APPEARANCE, _COORDINATES = 3.0, 0.2  # scales of the embeddings of the IC-SBP
 
 
-def baseline_scores(batches, num_slots, seed=0):
+def baseline_scores(
+    batches: Iterable[Array], num_slots: int, seed: int = 0
+) -> dict[str, Scores]:
     """Evaluates the baselines on labelled images, or returns cached results.
 
     Results are stored in the user's cache under a hash of images, labels and arguments.
@@ -71,7 +75,7 @@ def baseline_scores(batches, num_slots, seed=0):
     return results
 
 
-def not_above(scores, baselines, kind):
+def not_above(scores: Scores, baselines: dict[str, Scores], kind: str) -> list[str]:
     """Returns the baselines that a model does not exceed in all of `COMPARED`.
 
     Args:
@@ -86,7 +90,7 @@ def not_above(scores, baselines, kind):
     ]
 
 
-def strips(shape, number):
+def strips(shape: Shape, number: int) -> Array:
     """Returns vertical strips of the same width.
 
     Args:
@@ -100,7 +104,9 @@ def strips(shape, number):
     return np.broadcast_to(columns, shape)
 
 
-def kmeans_clusters(images, num_slots, seed=0, position_weight=_POSITION_WEIGHT):
+def kmeans_clusters(
+    images: Array, num_slots: int, seed: int = 0, position_weight=_POSITION_WEIGHT
+) -> Array:
     """Clusters the pixels of each image by k-means on colour and position.
 
     The points are (red, green, blue, w y, w x), with colours, y and x in [0, 1]; the
@@ -132,7 +138,7 @@ def kmeans_clusters(images, num_slots, seed=0, position_weight=_POSITION_WEIGHT)
     return labels.reshape(batch, height, width)
 
 
-def untrained_clusters(images, num_slots, seed_scores):
+def untrained_clusters(images: Tensor, num_slots: int, seed_scores: Tensor) -> Tensor:
     """Clusters the pixels of each image by the IC-SBP on their appearance.
 
     The embeddings are chromaticity, brightness and coordinates of the pixel, with a

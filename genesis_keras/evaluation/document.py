@@ -2,6 +2,8 @@
 
 import math
 import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from genesis_keras.environment import environment
 from genesis_keras.evaluation import paper, tables
@@ -9,12 +11,24 @@ from genesis_keras.evaluation.generalization_tables import probe_table, shifts_t
 from genesis_keras.evaluation.groups import group_runs
 from genesis_keras.evaluation.scores_table import scores_table
 from genesis_keras.storage import replacing, write_json
+from genesis_keras.types import Config, PathLike
 from genesis_keras.visualization import Chart, Line, line_charts, save_figures
+
+if TYPE_CHECKING:
+    from genesis_keras.evaluation.groups import Run
+    from genesis_keras.evaluation.protocol import Protocol
 
 REPORT_FILE, JSON_FILE = "report.md", "report.json"
 
 
-def write_report(folder, runs, protocol, figures, command, pdf=False):
+def write_report(
+    folder: PathLike,
+    runs: "Sequence[Run]",
+    protocol: "Protocol",
+    figures: Config,
+    command: str,
+    pdf: bool = False,
+) -> None:
     """Writes `report.md`, `report.json` and the figures as PNG.
 
     Args:

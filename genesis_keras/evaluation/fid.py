@@ -1,5 +1,8 @@
 """The FID of a model, between its samples and the images of a data set."""
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 import numpy as np
 import tensorflow as tf
 
@@ -10,9 +13,13 @@ from genesis_keras.metrics.frechet import (
     frechet_distance,
     no_features,
 )
+from genesis_keras.types import Array, Model, Tensor
+
+if TYPE_CHECKING:
+    from genesis_keras.metrics.frechet import Moments
 
 
-def feature_moments(network, batches):
+def feature_moments(network: Model, batches: Iterable[Array]) -> "Moments":
     """Returns the moments of the network's features of all images.
 
     Args:
@@ -32,8 +39,13 @@ def feature_moments(network, batches):
 
 
 def frechet_inception_distance(
-    model, network, real_moments, num_samples=10_000, batch_size=32, seed=0
-):
+    model: Model,
+    network: Model,
+    real_moments: "Moments",
+    num_samples: int = 10_000,
+    batch_size: int = 32,
+    seed: int = 0,
+) -> float:
     """Returns the FID of a model's samples.
 
     Args:
@@ -56,7 +68,7 @@ def frechet_inception_distance(
     return frechet_distance(feature_moments(network, images), real_moments)
 
 
-def as_uint8(images):
+def as_uint8(images: Tensor) -> Tensor:
     """Rounds images in [0, 1] to 8 bits.
 
     Args:

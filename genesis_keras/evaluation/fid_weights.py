@@ -4,12 +4,14 @@ import hashlib
 import pathlib
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 
 import numpy as np
 
 from genesis_keras.evaluation.torch_file import read_state_dict
 from genesis_keras.metrics.fid_inception import fid_inception
 from genesis_keras.storage import replacing
+from genesis_keras.types import Arrays, Model, PathLike, Variable
 
 FILE = "pt_inception-2015-12-05-6726825d.pth"
 URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{FILE}"
@@ -30,7 +32,7 @@ _HOW_TO_GET = (
 )
 
 
-def load_fid_network(path, sha256=SHA256):
+def load_fid_network(path: PathLike, sha256: str | None = SHA256) -> Model:
     """Returns the FID network with the published weights.
 
     Args:
@@ -63,7 +65,7 @@ def load_fid_network(path, sha256=SHA256):
     return network
 
 
-def set_weights(network, state):
+def set_weights(network: Model, state: Arrays) -> None:
     """Sets the weights of the network from those of PyTorch.
 
     Args:
@@ -101,7 +103,7 @@ def set_weights(network, state):
         weight.assign(arrays[name])
 
 
-def named_weights(network):
+def named_weights(network: Model) -> Iterator[tuple[str, Variable]]:
     """Yields (PyTorch's name, Keras variable)."""
     for layer in network.layers:
         if layer.name.endswith(".conv"):

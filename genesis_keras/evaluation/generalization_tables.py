@@ -1,9 +1,15 @@
 """Tables of a report about other images and other tasks: shifts and probes."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from genesis_keras.evaluation import paper
 from genesis_keras.evaluation.groups import text
 from genesis_keras.evaluation.models_table import NOT_MEASURED, Table
 from genesis_keras.evaluation.report import MASK_TITLES
+
+if TYPE_CHECKING:
+    from genesis_keras.evaluation.groups import Group
 
 _SCORES = {"ari_fg": "ARI-FG", "msc_fg": "MSC-FG"}
 _PROBES = {
@@ -15,7 +21,7 @@ _PROBES = {
 }
 
 
-def shifts_table(groups):
+def shifts_table(groups: "Sequence[Group]"):
     """Scores under distribution shifts, None where none were measured."""
     rows = []
     for group in groups:
@@ -43,7 +49,7 @@ def shifts_table(groups):
     return Table("Distribution shifts", [*header, "MSE"], rows, note)
 
 
-def probe_table(groups):
+def probe_table(groups: "Sequence[Group]"):
     """How well probes predict properties, None where it was not measured."""
     rows = []
     for group in groups:

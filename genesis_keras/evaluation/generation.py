@@ -5,12 +5,21 @@ The functions take or return latents `[B, K, D]`, with one row per slot, which
 """
 
 import inspect
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
 
+from genesis_keras.types import Model, Outputs, Tensor, TensorLike
 
-def sample_batches(model, num_samples, num_slots=None, batch_size=32, seed=0):
+
+def sample_batches(
+    model: Model,
+    num_samples: int,
+    num_slots: int | None = None,
+    batch_size: int = 32,
+    seed: int = 0,
+) -> Iterator[Outputs]:
     """Yields batches of scenes sampled from the prior.
 
     Args:
@@ -40,20 +49,22 @@ def sample_batches(model, num_samples, num_slots=None, batch_size=32, seed=0):
         yield {**decode(latents), "latents": latents, "noise": noise}
 
 
-def sample_scenes(model, num_samples, num_slots=None, seed=0):
+def sample_scenes(
+    model: Model, num_samples: int, num_slots: int | None = None, seed: int = 0
+) -> Outputs:
     """Returns scenes sampled from the prior in one batch; see `sample_batches`."""
     return next(
         sample_batches(model, num_samples, num_slots, max(num_samples, 1), seed)
     )
 
 
-def check_generative(model):
+def check_generative(model: Model) -> None:
     """Raises `ValueError` for a model without a prior."""
     if not model.is_generative:
         raise ValueError(f"{type(model).__name__} is not generative: it cannot sample")
 
 
-def build_up(scene):
+def build_up(scene: Outputs) -> tuple[Tensor, Tensor]:
     """Composes scenes object by object, in the order of the prior.
 
     Step k shows the contribution of slots 0 to k to the final scene, `sum_{j <= k} pi_j
@@ -73,7 +84,7 @@ def build_up(scene):
     return tf.math.divide_no_nan(mixed, covered), covered
 
 
-def remove_slots(latents, slots):
+def remove_slots(latents: Tensor, slots: TensorLike) -> Tensor:
     """Removes an object from every scene.
 
     The remaining slots move up; when they are decoded, they fill its pixels.
@@ -96,7 +107,9 @@ def remove_slots(latents, slots):
     return tf.constant(latents[kept].reshape(batch, num_slots - 1, size))
 
 
-def swap_slots(latents, slots, others, other_slots):
+def swap_slots(
+    latents: Tensor, slots: TensorLike, others: Tensor, other_slots: TensorLike
+) -> Tensor:
     """Replaces an object of every scene by an object of another scene.
 
     Args:
@@ -124,7 +137,9 @@ def swap_slots(latents, slots, others, other_slots):
     return tf.constant(latents)
 
 
-def resample_slots(model, noise, slots, seed=0):
+def resample_slots(
+    model: Model, noise: Tensor, slots: TensorLike, seed: int = 0
+) -> Tensor:
     """Resamples an object of every sampled scene, and keeps all others.
 
     The new object is sampled from the prior given the objects before it; those after it

@@ -2,10 +2,13 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from genesis_keras.evaluation import paper
+from genesis_keras.types import Config
 
 # Settings in which runs of one group may differ without a remark.
 _FREE = {
@@ -54,14 +57,14 @@ class Spread:
     values: tuple[float, ...] = ()
 
 
-def spread(values):
+def spread(values: Sequence[float]) -> "Spread":
     """Returns the `Spread` of at least one value; a NaN makes the mean NaN."""
     values = tuple(map(float, values))
     deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
     return Spread(float(np.mean(values)), deviation, values)
 
 
-def text(value, digits=2):
+def text(value: Any, digits: int = 2) -> str:
     """Formats a `Spread` or (mean, deviation) as "0.85 +- 0.01".
 
     A deviation that is too small for the digits is shown with one more.
@@ -92,7 +95,7 @@ class Group:
     mask_loss: bool
     runs: tuple[Run, ...]
 
-    def value(self, *path):
+    def value(self, *path: Any) -> "Spread | None":
         """Returns the `Spread` of a number in the results of the runs.
 
         None if a run does not have it.
@@ -114,7 +117,7 @@ class Group:
             values.append(found)
         return spread(values)
 
-    def watched(self, index, key):
+    def watched(self, index: int, key: Any) -> "Spread | None":
         """Returns the `Spread` of a number in the record of training, or None.
 
         Args:
@@ -124,7 +127,7 @@ class Group:
         values = [run.watch[index].get(key) for run in self.runs]
         return None if None in values else spread(values)
 
-    def scores(self):
+    def scores(self) -> Config:
         """Returns mean, deviation and values of every score, by mode, as dicts."""
         found = {}
         for mode, scores in self.runs[0].results["results"].items():
@@ -137,7 +140,7 @@ class Group:
             found["sliced_wasserstein"] = vars(distance)
         return found
 
-    def best(self, *path):
+    def best(self, *path: Any) -> "Run":
         """Returns the run with the largest value at `path`; NaN is the smallest."""
 
         def key(run):
@@ -147,7 +150,7 @@ class Group:
 
         return max(self.runs, key=key)
 
-    def differences(self):
+    def differences(self) -> list[str]:
         """Returns the names of settings, other than the seed, that runs differ in."""
         names = {name for run in self.runs for name in run.settings} - _FREE
         return sorted(
@@ -157,7 +160,7 @@ class Group:
         )
 
 
-def group_runs(runs):
+def group_runs(runs: "Sequence[Run]") -> "list[Group]":
     """Groups the runs that could be scored by data set, model and mask loss.
 
     Args:

@@ -4,6 +4,7 @@ import dataclasses
 
 from genesis_keras.data.pipeline import load
 from genesis_keras.data.properties import load_properties
+from genesis_keras.types import Dataset, Outputs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +25,7 @@ class ScoredImages:
     data_dir: str | None = None
     manual_dir: str | None = None
 
-    def __call__(self, split, num_images):
+    def __call__(self, split: str, num_images: int) -> Dataset:
         return load(
             self.dataset,
             split,
@@ -35,7 +36,7 @@ class ScoredImages:
             manual_dir=self.manual_dir or None,
         )
 
-    def properties(self, split, num_images):
+    def properties(self, split: str, num_images: int):
         """Returns what is known of the objects, see `load_properties`."""
         return load_properties(
             self.dataset,
@@ -45,6 +46,6 @@ class ScoredImages:
             self.manual_dir or None,
         )
 
-    def first(self, split, num_images):
+    def first(self, split: str, num_images: int) -> Outputs:
         """Returns the first images as a single batch."""
         return next(iter(self(split, num_images).unbatch().batch(num_images)))

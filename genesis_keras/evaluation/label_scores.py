@@ -1,6 +1,7 @@
 """The segmentation scores of predicted labels."""
 
 import functools
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,6 +13,7 @@ from genesis_keras.metrics.segmentation import (
     object_count,
     segmentation_covering,
 )
+from genesis_keras.types import Array, Outputs, Scores
 
 SCORES = (
     "ari_fg",
@@ -29,7 +31,7 @@ SEVERAL = "two_or_more"
 """Suffix of scores over images with at least two objects."""
 
 
-def label_scores(labels, predicted):
+def label_scores(labels: Array, predicted: Array) -> Outputs:
     """Returns the scores of each image, `[B]`; NaN if a score does not apply.
 
     Args:
@@ -71,7 +73,7 @@ def _scores(labels, predicted):
     return {**scores, "objects": tf.cast(object_count(labels), "float32")}
 
 
-def mean_scores(columns, objects):
+def mean_scores(columns: Any, objects: Array) -> Scores:
     """Returns means over all images, and over those with at least two objects.
 
     Args:
@@ -89,7 +91,7 @@ def mean_scores(columns, objects):
     return means
 
 
-def mean(values):
+def mean(values: Any) -> float:
     """Returns the mean of the values that are not NaN; NaN if there are none."""
     valid = values[~np.isnan(values)]
     return float(np.mean(valid)) if len(valid) else float("nan")

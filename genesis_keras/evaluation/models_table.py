@@ -2,9 +2,15 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from genesis_keras.evaluation import paper
 from genesis_keras.evaluation.groups import Spread, text
+from genesis_keras.types import PathLike, Scores
+
+if TYPE_CHECKING:
+    from genesis_keras.evaluation.groups import Group
 
 NO_RUN, NOT_MEASURED = "no run", "not measured"
 
@@ -25,14 +31,16 @@ class Table:
     rows: list
     note: str
 
-    def markdown(self):
+    def markdown(self) -> str:
         """Returns the heading, the note and the table."""
         lines = [self.header, ["---"] * len(self.header), *self.rows]
         table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
         return f"## {self.title}\n\n{self.note}\n\n{table}\n"
 
 
-def models_table(title, groups, columns, note):
+def models_table(
+    title: str, groups: "Sequence[Group]", columns: Any, note: str
+) -> "Table":
     """Returns a table with a row for each model, and for the mask loss.
 
     Args:
@@ -74,7 +82,7 @@ def _best(values, generative, higher):
     ]
 
 
-def our_columns(groups, scores):
+def our_columns(groups: "Sequence[Group]", scores: Scores) -> Any:
     """Returns the columns of our data sets for `models_table`.
 
     Args:
@@ -98,7 +106,7 @@ def our_columns(groups, scores):
     return columns
 
 
-def paper_columns(table, names):
+def paper_columns(table: str, names: Sequence[PathLike]) -> Any:
     """Returns the columns of the paper's results for `models_table`.
 
     Args:

@@ -1,5 +1,8 @@
 """The figures of a report: segmentations, samples and edits."""
 
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -14,6 +17,7 @@ from genesis_keras.evaluation.generation import (
 from genesis_keras.evaluation.segmentation import MASK_KINDS, call_options
 from genesis_keras.metrics.slots import MIN_SHARE, slot_shares
 from genesis_keras.models.registry import MODELS
+from genesis_keras.types import Array, Arrays, Config, Dataset, Model, Outputs, Tensor
 from genesis_keras.visualization import (
     colour_labels,
     labelled_rows,
@@ -21,11 +25,17 @@ from genesis_keras.visualization import (
 )
 from genesis_keras.visualization.cells import colour_masks
 
+if TYPE_CHECKING:
+    from genesis_keras.evaluation.groups import Group
+    from genesis_keras.evaluation.protocol import Protocol
+
 _PAPER_WHITE = 1.0
 _EDITED = 6  # number of images in the figure of edits, which has many rows
 
 
-def outputs_of(model, images, options=None, seed=0):
+def outputs_of(
+    model: Model, images: Tensor, options: Config | None = None, seed: int = 0
+) -> Arrays:
     """Returns a model's outputs as arrays, with fixed random numbers.
 
     Args:
@@ -41,7 +51,7 @@ def outputs_of(model, images, options=None, seed=0):
     return {name: value.numpy() for name, value in outputs.items()}
 
 
-def segmentation_figure(images, labels, outputs):
+def segmentation_figure(images: Tensor, labels: Any, outputs: Outputs) -> Array:
     """Draws input, ground truth, and each model's reconstruction and masks (Fig. 2).
 
     Args:
@@ -65,7 +75,7 @@ def segmentation_figure(images, labels, outputs):
     return labelled_rows(rows)
 
 
-def samples_figure(samples, columns=8):
+def samples_figure(samples: Array, columns: int = 8) -> Array:
     """Draws samples from the priors of several models (Figures 3 and 4).
 
     Args:
@@ -83,7 +93,7 @@ def samples_figure(samples, columns=8):
     return labelled_rows(rows)
 
 
-def build_up_figure(scenes, num_scenes=2):
+def build_up_figure(scenes: Outputs, num_scenes: int = 2) -> Array:
     """Draws sampled scenes, composed object by object in the order of the prior.
 
     Args:
@@ -107,7 +117,7 @@ def build_up_figure(scenes, num_scenes=2):
     return labelled_rows(rows, ["sample", *slots])
 
 
-def edits_figure(models, images, seed=0):
+def edits_figure(models: Sequence[Model], images: Tensor, seed: int = 0) -> Array:
     """Draws edits of latents: an object is removed, swapped and resampled.
 
     The object of an image is the smallest slot with at least 1% of the pixels. Objects
@@ -150,7 +160,7 @@ def edits_figure(models, images, seed=0):
     return labelled_rows(rows)
 
 
-def smallest_slot(masks):
+def smallest_slot(masks: Tensor) -> Array:
     """Returns the smallest slot in use of each image.
 
     Args:
@@ -160,7 +170,13 @@ def smallest_slot(masks):
     return np.where(shares >= MIN_SHARE, shares, np.inf).argmin(axis=1)
 
 
-def report_figures(groups, load, load_images, num_samples=16, seed=0):
+def report_figures(
+    groups: "Sequence[Group]",
+    load: Callable,
+    load_images: Callable[[str, int], Dataset],
+    num_samples: int = 16,
+    seed: int = 0,
+) -> dict[str, tuple[Array, str]]:
     """Draws the figures of a report for the best run of each model.
 
     Args:
@@ -199,7 +215,13 @@ def report_figures(groups, load, load_images, num_samples=16, seed=0):
     return figures
 
 
-def run_figures(model, batch, protocol, num_slots=None, num_samples=16):
+def run_figures(
+    model: Model,
+    batch: Outputs,
+    protocol: "Protocol",
+    num_slots: int | None = None,
+    num_samples: int = 16,
+) -> Arrays:
     """Draws the pictures of a model: the panel of its slots, and figures.
 
     Args:
@@ -224,7 +246,9 @@ def run_figures(model, batch, protocol, num_slots=None, num_samples=16):
     return {**figures, **{key: picture for key, (picture, _) in drawn.items()}}
 
 
-def model_figures(models, batch, num_samples=16, seed=0):
+def model_figures(
+    models: Sequence[Model], batch: Outputs, num_samples: int = 16, seed: int = 0
+) -> dict[str, tuple[Array, str]]:
     """Draws the figures of several models for the same images.
 
     Args:

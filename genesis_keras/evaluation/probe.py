@@ -7,6 +7,7 @@ slot's latent.
 
 import collections
 import warnings
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -19,6 +20,10 @@ from genesis_keras.metrics.assignment import maximum_assignment
 from genesis_keras.metrics.matching import intersection_over_union
 from genesis_keras.metrics.segmentation import labels_from_masks
 from genesis_keras.models.registry import MODELS
+from genesis_keras.types import Model, Tensor
+
+if TYPE_CHECKING:
+    from genesis_keras.evaluation.protocol import Protocol
 
 TRAINING_SPLIT, TRAINING_IMAGES = "validation", 1000
 """What probes learn from: images that no model was trained on."""
@@ -26,7 +31,7 @@ _HIDDEN = 128
 _MAX_EPOCHS = 200
 
 
-def probe(model, images, protocol):
+def probe(model: Model, images: Tensor, protocol: "Protocol"):
     """Returns how well probes predict the properties of objects.
 
     Probes learn from the first 1,000 images of the validation split and are scored on
@@ -68,7 +73,7 @@ def probe(model, images, protocol):
     }
 
 
-def untrained(model):
+def untrained(model: Model):
     """Returns a model of the same settings with the weights that it started from.
 
     Args:
@@ -78,7 +83,9 @@ def untrained(model):
     return type(model).from_config(model.get_config())
 
 
-def objects_of(model, images, num_slots, seed, split, num_images):
+def objects_of(
+    model: Model, images: Tensor, num_slots: int, seed: int, split: str, num_images: int
+):
     """Returns latents and properties of the objects in some images.
 
     Args:
@@ -150,7 +157,7 @@ def _centres(labels, max_objects):
     return tf.math.divide_no_nan(total, tf.reduce_sum(members, [1, 2])[..., None])
 
 
-def probe_scores(training, test, kind, seed=0):
+def probe_scores(training: bool, test, kind: str, seed: int = 0):
     """Trains probes of one property and scores them on other objects.
 
     A class is predicted by logistic regression and an MLP of one layer of 128 hidden

@@ -2,6 +2,8 @@
 
 import dataclasses
 import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from genesis_keras.data.properties import properties_of
 from genesis_keras.data.shifts import shifted
@@ -17,6 +19,11 @@ from genesis_keras.evaluation.segmentation import (
     summarize,
     sweep_thresholds,
 )
+from genesis_keras.types import Config, Dataset, Model
+
+if TYPE_CHECKING:
+    from genesis_keras.evaluation.groups import Run
+    from genesis_keras.evaluation.images import ScoredImages
 
 THRESHOLDS = (1.0, 5.0, 10.0, 20.0, 40.0, 70.0, 120.0)
 """Thresholds of the sweep of `min_mask_pixels`; the paper uses 20 and 70."""
@@ -72,7 +79,7 @@ class Protocol:
             if num_slots is not None and num_slots < 1:
                 raise ValueError(f"K must be positive; got {num_slots} ({split!r})")
 
-    def for_model(self, model):
+    def for_model(self, model: Model) -> "Protocol":
         """Returns the protocol of a report for a model, with all supported evaluations.
 
         Args:
@@ -83,7 +90,7 @@ class Protocol:
         thresholds = (self.thresholds or THRESHOLDS) if flexible else ()
         return dataclasses.replace(self, flexible_slots=flexible, thresholds=thresholds)
 
-    def parse(self, split):
+    def parse(self, split: str) -> tuple[str, int | None]:
         """Returns the name of a split and K, which is None for K in training."""
         match = re.fullmatch(r"(.*):(\d+)", split)
         return (match[1], int(match[2])) if match else (split, self.num_slots)
@@ -96,11 +103,17 @@ class FidMeter:
         network: The FID network with the published weights.
     """
 
-    def __init__(self, network):
+    def __init__(self, network: Model) -> None:
         self.network = network
         self.real = {}
 
-    def __call__(self, model, load_images, key, protocol):
+    def __call__(
+        self,
+        model: Model,
+        load_images: Callable[[str, int], Dataset],
+        key: Any,
+        protocol: "Protocol",
+    ) -> Config | None:
         """Returns the FID of a model as a dict; None if it is not generative.
 
         Args:
@@ -130,7 +143,13 @@ class FidMeter:
         }
 
 
-def measure(model, load_images, protocol, fid_meter=None, key=None):
+def measure(
+    model: Model,
+    load_images: Callable[[str, int], Dataset],
+    protocol: "Protocol",
+    fid_meter: "FidMeter | None" = None,
+    key: Any = None,
+) -> Config:
     """Evaluates a model according to the protocol.
 
     Args:
@@ -232,7 +251,13 @@ def _check(load_images, protocol):
         properties_of(load_images.dataset)
 
 
-def score_run(run, load_model, images, protocol, fid_meter=None):
+def score_run(
+    run: "Run",
+    load_model: Callable[[str], Model],
+    images: "ScoredImages",
+    protocol: "Protocol",
+    fid_meter: "FidMeter | None" = None,
+) -> "Run":
     """Returns a run with its results, or with an error.
 
     Args:

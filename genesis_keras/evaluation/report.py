@@ -2,6 +2,7 @@
 
 from genesis_keras.evaluation.baselines import TITLES, not_above
 from genesis_keras.evaluation.label_scores import SEVERAL
+from genesis_keras.types import Config, Scores
 
 MASK_TITLES = {"masks": "attention masks m", "object_masks": "object masks pi"}
 """Kind of masks in `metrics.json` -> its name in tables."""
@@ -22,7 +23,7 @@ pixel of a true boundary. MSC-FG is also called mBO. recovery: share of objects 
 IoU above 0.5. metrics.json has all of these over 2+ images too."""
 
 
-def scores_text(results):
+def scores_text(results: Config) -> str:
     """Formats all scores of a run, as returned by `measure`."""
     parts = [split_text(results["results"], results.get("baselines"))]
     baselines = results.get("other_baselines", {})
@@ -64,7 +65,7 @@ def distance_text(distance):
     )
 
 
-def shifts_text(scores, shifts):
+def shifts_text(scores: Scores, shifts):
     """Returns the scores under distribution shifts, with their change, as text.
 
     Args:
@@ -112,7 +113,7 @@ def probe_text(probe):
     )
 
 
-def one_line(results):
+def one_line(results: Config) -> str:
     """Formats the most important scores of a run, as returned by `measure`."""
     scores = results["results"]["fixed"]
     names = {
@@ -127,7 +128,7 @@ def one_line(results):
     return "  ".join(parts)
 
 
-def objects_table(by_objects):
+def objects_table(by_objects: dict[str, dict[str, Scores]]) -> str:
     """Returns a Markdown table of the scores for each number of objects.
 
     Args:
@@ -149,7 +150,7 @@ def objects_table(by_objects):
     return _table(["split", "objects", "images", *kinds, "K MAE"], rows)
 
 
-def split_text(results, baselines=None):
+def split_text(results: Config, baselines: dict[str, Scores] | None = None) -> str:
     """Formats the scores of a model on a split.
 
     Args:
@@ -171,7 +172,7 @@ def split_text(results, baselines=None):
     return "\n".join(lines).strip("\n")
 
 
-def verdict(scores, baselines):
+def verdict(scores: Scores, baselines: dict[str, Scores]) -> str:
     """Returns a text about whether a model exceeds all baselines.
 
     Args:

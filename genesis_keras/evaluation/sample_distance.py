@@ -1,13 +1,21 @@
 """Sliced Wasserstein distance of a model: its samples against the images of a split."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from genesis_keras.evaluation.generation import sample_batches
 from genesis_keras.metrics.sliced_wasserstein import sliced_wasserstein_distance
+from genesis_keras.types import Dataset, Model
 
 
 def sample_distance(
-    model, load_images, num_images, num_slots=None, batch_size=32, seed=0
+    model: Model,
+    load_images: Callable[[str, int], Dataset],
+    num_images: int,
+    num_slots: int | None = None,
+    batch_size: int = 32,
+    seed: int = 0,
 ):
     """Returns the distance of samples to as many images, level by level.
 

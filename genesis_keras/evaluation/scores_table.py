@@ -1,11 +1,17 @@
 """The table of a report with all segmentation scores and the baselines."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from genesis_keras.evaluation import paper
 from genesis_keras.evaluation.baselines import TITLES
 from genesis_keras.evaluation.groups import text
 from genesis_keras.evaluation.label_scores import SEVERAL
 from genesis_keras.evaluation.models_table import NOT_MEASURED, Table
 from genesis_keras.evaluation.report import MASK_TITLES
+
+if TYPE_CHECKING:
+    from genesis_keras.evaluation.groups import Group
 
 _COLUMNS = {
     "ari_fg": "ARI-FG",
@@ -21,7 +27,7 @@ _COLUMNS = {
 }
 
 
-def scores_table(groups):
+def scores_table(groups: "Sequence[Group]") -> Table:
     """Returns all scores of both kinds of masks, and of the baselines."""
     rows = []
     for dataset in dict.fromkeys(group.dataset for group in groups):

@@ -1,6 +1,8 @@
 """Evaluation of a model on a data set (docs/metrics.md defines the scores)."""
 
 import collections
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -13,20 +15,21 @@ from genesis_keras.evaluation.label_scores import (
 )
 from genesis_keras.metrics.segmentation import labels_from_masks, slot_count_error
 from genesis_keras.metrics.slots import largest_slot, mask_entropy, used_slots
+from genesis_keras.types import Arrays, Config, Dataset, Model, Outputs, Scores, Tensor
 
 MASK_KINDS = {"masks": "log_masks", "object_masks": "log_object_masks"}
 """Name in reports -> output: attention masks m and object masks pi."""
 
 
 def evaluate(
-    model,
-    dataset,
+    model: Model,
+    dataset: Dataset,
     *,
-    num_slots=None,
-    flexible_slots=False,
-    min_mask_pixels=20.0,
-    seed=0,
-):
+    num_slots: int | None = None,
+    flexible_slots: bool = False,
+    min_mask_pixels: float = 20.0,
+    seed: int = 0,
+) -> Scores:
     """Returns mean scores over the images of a data set.
 
     Args:
@@ -58,7 +61,9 @@ def evaluate(
     return summarize(score_images(model, dataset, options, seed), model)
 
 
-def score_images(model, dataset, options, seed=0):
+def score_images(
+    model: Model, dataset: Dataset, options: Config, seed: int = 0
+) -> Arrays:
     """Returns the scores of each image of a data set.
 
     Args:
@@ -76,7 +81,13 @@ def score_images(model, dataset, options, seed=0):
     return _collect(_scorer(model, options["num_slots"]), dataset, options, seed)
 
 
-def sweep_thresholds(model, dataset, thresholds, num_slots=None, seed=0):
+def sweep_thresholds(
+    model: Model,
+    dataset: Dataset,
+    thresholds: Sequence[float],
+    num_slots: int | None = None,
+    seed: int = 0,
+) -> list[Scores]:
     """Evaluates flexible slots for several stopping thresholds.
 
     Args:
@@ -133,7 +144,12 @@ def _collect(scorer, dataset, options, seed):
     return {name: np.concatenate(parts) for name, parts in columns.items()}
 
 
-def call_options(model, num_slots=None, flexible_slots=False, min_mask_pixels=20.0):
+def call_options(
+    model: Model,
+    num_slots: int | None = None,
+    flexible_slots: bool = False,
+    min_mask_pixels: float = 20.0,
+) -> Config:
     """Returns keyword arguments for the call of a model.
 
     Args:
@@ -156,7 +172,9 @@ def call_options(model, num_slots=None, flexible_slots=False, min_mask_pixels=20
     return {**options, "flexible_slots": True, "min_mask_pixels": min_mask_pixels}
 
 
-def image_scores(outputs, images, labels=None):
+def image_scores(
+    outputs: Outputs, images: Tensor, labels: Tensor | None = None
+) -> Outputs:
     """Returns the scores of each image, `[B]`.
 
     Args:
@@ -186,7 +204,7 @@ def image_scores(outputs, images, labels=None):
     return scores
 
 
-def summarize(columns, model, several=True):
+def summarize(columns: Any, model: Model, several: bool = True) -> Scores:
     """Returns means over images; see `evaluate`.
 
     Args:
@@ -212,7 +230,7 @@ def summarize(columns, model, several=True):
     return means
 
 
-def by_objects(columns, model):
+def by_objects(columns: Any, model: Model) -> dict[int, Scores]:
     """Returns the means for every number of foreground objects in the image.
 
     Args:

@@ -1,14 +1,20 @@
 """The figure of distribution shifts: images, ground truth and what a model sees."""
 
+from typing import TYPE_CHECKING
+
 import tensorflow as tf
 
 from genesis_keras.data.shifts import shifted
 from genesis_keras.evaluation.pictures import outputs_of
+from genesis_keras.types import Model
 from genesis_keras.visualization import colour_labels, labelled_rows
 from genesis_keras.visualization.cells import colour_masks
 
+if TYPE_CHECKING:
+    from genesis_keras.evaluation.protocol import Protocol
 
-def shifts_figure(model, batch, protocol):
+
+def shifts_figure(model: Model, batch: int, protocol: "Protocol"):
     """Draws images under each shift of a protocol, and their attention masks.
 
     Args:

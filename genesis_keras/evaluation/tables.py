@@ -1,5 +1,8 @@
 """The tables of a report, with the paper's results for comparison."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from genesis_keras.evaluation import paper
 from genesis_keras.evaluation.groups import Spread, text
 from genesis_keras.evaluation.models_table import (
@@ -11,8 +14,12 @@ from genesis_keras.evaluation.models_table import (
     paper_columns,
 )
 
+if TYPE_CHECKING:
+    from genesis_keras.evaluation.groups import Group, Run
+    from genesis_keras.evaluation.protocol import Protocol
 
-def segmentation_table(groups):
+
+def segmentation_table(groups: "Sequence[Group]") -> Table:
     """Returns the table of foreground segmentation (Table 1)."""
     columns = [
         *our_columns(groups, _foreground()),
@@ -28,7 +35,7 @@ def segmentation_table(groups):
     )
 
 
-def all_pixels_table(groups):
+def all_pixels_table(groups: "Sequence[Group]") -> Table:
     """Returns the table of the segmentation of all pixels (Table 4)."""
     columns = [
         *our_columns(groups, _all_pixels()),
@@ -42,7 +49,7 @@ def all_pixels_table(groups):
     )
 
 
-def masks_table(groups):
+def masks_table(groups: "Sequence[Group]") -> Table:
     """Returns the table that compares attention masks and object masks."""
     columns = our_columns(groups, _both_kinds())
     return models_table(
@@ -54,7 +61,7 @@ def masks_table(groups):
     )
 
 
-def density_table(groups, protocol):
+def density_table(groups: "Sequence[Group]", protocol: "Protocol") -> Table:
     """Returns the table of ELBO and FID (Tables 3 and 5)."""
     counts = [group.value("fid", "num_images") for group in groups]
     images = sorted({int(count.mean) for count in counts if count is not None})
@@ -100,7 +107,7 @@ def _between_images(groups):
     return f"between two sets of images it is {listed or NOT_MEASURED}"
 
 
-def slots_table(groups):
+def slots_table(groups: "Sequence[Group]") -> Table:
     """Returns the table of the use of slots, with warnings of the training."""
     header = ["model", "data set", "runs", "used slots", "largest slot", "entropy"]
     header += ["KL, nats", "error", "warnings at the end of training"]
@@ -129,7 +136,7 @@ def slots_table(groups):
     return Table("How the slots are used", header, rows, note)
 
 
-def flexible_table(groups, min_mask_pixels):
+def flexible_table(groups: "Sequence[Group]", min_mask_pixels: float) -> Table:
     """Returns the table of fixed and flexible numbers of slots (Table 2)."""
     names = {"average_slots": 1, "slots_mae": 1, "ari_fg": 2, "msc_fg": 2}  # paper's
     rows = []
@@ -159,7 +166,7 @@ def flexible_table(groups, min_mask_pixels):
     return Table("Fixed and flexible number of slots (Table 2)", header, rows, note)
 
 
-def objects_table(groups):
+def objects_table(groups: "Sequence[Group]") -> Table:
     """Returns the table of ARI-FG and MSC-FG by number of objects and split."""
     splits = list(dict.fromkeys(s for g in groups for s in _by_objects(g)))
     counts = sorted(
@@ -192,7 +199,7 @@ def objects_table(groups):
     return Table("By number of objects, out of distribution too", header, rows, note)
 
 
-def runs_table(runs):
+def runs_table(runs: "Sequence[Run]") -> Table:
     """Returns the table of runs."""
     header = ["run", "model", "data set", "seed", "steps", "batch", "size", "K"]
     header += ["minutes", "state"]

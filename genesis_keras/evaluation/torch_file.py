@@ -17,6 +17,7 @@ import numpy as np
 
 from genesis_keras.archive_sizes import check_declared, check_zip
 from genesis_keras.storage import local_path
+from genesis_keras.types import Arrays, PathLike
 
 _DTYPES = {
     "DoubleStorage": "<f8",
@@ -94,7 +95,7 @@ class _Unpickler(pickle.Unpickler):
         return self.storages.setdefault(key, _Storage(dtype))
 
 
-def read_state_dict(path):
+def read_state_dict(path: PathLike) -> Arrays:
     """Reads a file that `torch.save(model.state_dict(), path)` wrote.
 
     Args:

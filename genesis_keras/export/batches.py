@@ -1,12 +1,17 @@
 """Processes large batches in parts, to bound the memory."""
 
+from collections.abc import Callable
+from typing import Any
+
 import tensorflow as tf
+
+from genesis_keras.types import Outputs, Tensor
 
 # Pixels of all slots in a part: 32 images of 64x64 with 7 slots.
 _PIXELS = 32 * 7 * 64 * 64
 
 
-def part_size(side, num_slots):
+def part_size(side: int, num_slots: int) -> int | Tensor:
     """Returns the number of images that a model processes at once.
 
     Args:
@@ -21,7 +26,9 @@ def part_size(side, num_slots):
     return max(_PIXELS // (num_slots * side**2), 1)
 
 
-def map_parts(function, tensors, size, outputs):
+def map_parts(
+    function: Callable, tensors: Outputs, size: int | Tensor, outputs: Any
+) -> Outputs:
     """Applies a function to parts of a batch and concatenates the results.
 
     Args:

@@ -5,7 +5,11 @@ any operation that uses the result. A failed assertion is an `InvalidArgumentErr
 names the input and quotes its value.
 """
 
+from typing import Any
+
 import tensorflow as tf
+
+from genesis_keras.types import Tensor
 
 MAX_BATCH = 256
 """Maximum number of images, strings or scenes per request."""
@@ -14,7 +18,7 @@ MAX_SLOTS = 64
 _PADDING = [-1] * 5
 
 
-def check_images(images, side):
+def check_images(images: Tensor, side: int) -> Tensor:
     """Checks floats `[B, H, W, 3]` in [0, 1], or uint8.
 
     Args:
@@ -44,7 +48,7 @@ def check_images(images, side):
     return _require(inside, message, images)
 
 
-def check_latents(latents, dim, min_slots):
+def check_latents(latents: Tensor, dim: int, min_slots: int) -> Tensor:
     """Checks finite latents `[B, K, D]`.
 
     Args:
@@ -71,7 +75,7 @@ def check_latents(latents, dim, min_slots):
     return _require(wrong == 0, message, latents)
 
 
-def check_used_slots(used, latents):
+def check_used_slots(used: Tensor, latents: Tensor) -> Tensor:
     """Checks the numbers of slots in use, `[B]`, or `[0]` to use all slots.
 
     Args:
@@ -99,7 +103,7 @@ def check_used_slots(used, latents):
     )
 
 
-def check_strings(strings, name):
+def check_strings(strings: Tensor, name: str) -> Tensor:
     """Checks a vector of strings, `[B]`.
 
     Args:
@@ -115,7 +119,9 @@ def check_strings(strings, name):
     return _check_size(tf.ensure_shape(strings, [None]), name)
 
 
-def check_scalar(value, name, lowest=None, highest=None):
+def check_scalar(
+    value: Any, name: str, lowest: float | None = None, highest: float | None = None
+) -> Tensor:
     """Checks a scalar.
 
     Args:

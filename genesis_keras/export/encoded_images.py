@@ -4,12 +4,13 @@ import tensorflow as tf
 
 from genesis_keras.data.pictures import decode_picture
 from genesis_keras.data.preprocessing import crop_and_resize
+from genesis_keras.types import Tensor
 
 MAX_PIXELS = 4096**2
 """Maximum pixels of an encoded image; larger ones are rejected before decoding."""
 
 
-def decode_images(encoded, side):
+def decode_images(encoded: Tensor, side: int) -> Tensor:
     """Decodes images and resizes them to the model's size, one at a time.
 
     Images are decoded as in training, see `data.pictures`: they are rotated according

@@ -10,7 +10,7 @@ PACKAGES = {"onnx": ("tf2onnx", "onnx"), "litert": ("ai_edge_litert",)}
 """Formats -> packages that they require."""
 
 
-def check_packages(format):
+def check_packages(format: str) -> None:
     """Raises `ValueError` if a package is missing that a format needs.
 
     Args:

@@ -12,6 +12,7 @@ from genesis_keras.export.signatures import check_masks
 from genesis_keras.metrics.segmentation import labels_from_masks
 from genesis_keras.models.weights import check_finite_weights
 from genesis_keras.storage import replacing
+from genesis_keras.types import Model, Outputs, PathLike, Tensor
 
 
 class FixedSegmenter(keras.Model):
@@ -21,7 +22,7 @@ class FixedSegmenter(keras.Model):
     operations for random numbers.
     """
 
-    def __init__(self, model, masks, seed):
+    def __init__(self, model: Model, masks: str, seed: int) -> None:
         super().__init__(autocast=False)
         self.model = model
         self.output_name = MASKS[masks]
@@ -29,7 +30,7 @@ class FixedSegmenter(keras.Model):
         self.draws = {name: draw.numpy() for name, draw in draws.items()}
         self.built = True
 
-    def call(self, images):
+    def call(self, images: Tensor) -> Outputs:
         batch = tf.shape(images)[0]
         draws = {
             name: tf.repeat(tf.constant(draw), batch, axis=0)
@@ -43,7 +44,14 @@ class FixedSegmenter(keras.Model):
         }
 
 
-def write_portable(model, path, format, masks="attention", seed=0, batch_size=None):
+def write_portable(
+    model: Model,
+    path: PathLike,
+    format: str,
+    masks: str = "attention",
+    seed: int = 0,
+    batch_size: int | None = None,
+) -> None:
     """Writes an ONNX or LiteRT file that segments images with the K of training.
 
     Args:

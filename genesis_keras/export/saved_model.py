@@ -10,11 +10,12 @@ from genesis_keras.export.signatures import signatures
 from genesis_keras.export.warmup import write_warmup
 from genesis_keras.models.weights import check_finite_weights
 from genesis_keras.storage import new_folder
+from genesis_keras.types import Model, PathLike
 
 _GRADIENT = "_gradient_op_type"
 
 
-def write_saved_model(model, path, masks="attention"):
+def write_saved_model(model: Model, path: PathLike, masks: str = "attention") -> bool:
     """Writes the signatures of a model as a SavedModel.
 
     It supports batches of any size and contains no Python code. It can be loaded by

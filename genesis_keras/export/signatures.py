@@ -8,6 +8,7 @@ H x W pixels, K slots and latents of size D.
 import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import tensorflow as tf
 
@@ -16,6 +17,7 @@ from genesis_keras.export.batches import map_parts, part_size
 from genesis_keras.export.encoded_images import decode_images
 from genesis_keras.export.options import MASKS
 from genesis_keras.metrics.segmentation import labels_from_masks
+from genesis_keras.types import Model
 
 _OUTPUTS = (
     "components latents log_masks log_object_masks num_slots posterior_mean "
@@ -39,7 +41,7 @@ class Signature:
     function: Callable
     defaults: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
-    def graph(self):
+    def graph(self) -> Any:
         """Returns the `tf.function`, whose defaults are saved in the SavedModel."""
 
         def served(*inputs):
@@ -64,7 +66,7 @@ class Signature:
         return tf.constant(self.defaults[spec.name], spec.dtype)
 
 
-def signatures(model, masks="attention"):
+def signatures(model: Model, masks: str = "attention") -> "dict[str, Signature]":
     """Returns the signatures of a model, by name.
 
     Args:
@@ -93,7 +95,7 @@ def signatures(model, masks="attention"):
     return result
 
 
-def check_masks(masks):
+def check_masks(masks: str) -> None:
     """Raises `ValueError` if `masks` is not a valid kind of masks."""
     if masks not in MASKS:
         raise ValueError(f"masks must be one of {sorted(MASKS)}; got {masks!r}")

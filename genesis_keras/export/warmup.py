@@ -1,15 +1,21 @@
 """Warm-up requests, which TensorFlow Serving runs before it accepts others."""
 
 import pathlib
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
+
+from genesis_keras.types import Outputs, PathLike
+
+if TYPE_CHECKING:
+    from genesis_keras.export.signatures import Signature
 
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 _OPEN = (1, 2)  # images, slots
 _MODEL_NAME = "genesis"  # not compared with the name on the server
 
 
-def example_inputs(signature):
+def example_inputs(signature: "Signature") -> Outputs:
     """Returns valid inputs of a signature, in order: one image, and default values.
 
     Args:
@@ -26,7 +32,7 @@ def example_inputs(signature):
     }
 
 
-def write_warmup(folder, signatures):
+def write_warmup(folder: PathLike, signatures: "dict[str, Signature]") -> bool:
     """Writes one request for each signature next to a SavedModel.
 
     Args:

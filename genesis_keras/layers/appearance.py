@@ -4,6 +4,8 @@ import math
 
 import tensorflow as tf
 
+from genesis_keras.types import Tensor
+
 # Opponent axes of a colour: red against green, yellow against blue. Unit vectors
 # orthogonal to grey, and thus independent of brightness.
 _RED_GREEN = tuple(x / math.sqrt(2.0) for x in (1.0, -1.0, 0.0))
@@ -13,7 +15,9 @@ _CHROMATICITY_SCALE = 1.5
 _BRIGHTNESS_SCALE = 0.2
 
 
-def appearance(images, offset=0.3, brightness=_BRIGHTNESS_SCALE):
+def appearance(
+    images: Tensor, offset: float = 0.3, brightness: float = _BRIGHTNESS_SCALE
+) -> Tensor:
     """Returns the appearance of each pixel, largely invariant to shading.
 
     With `c = 1.5 * rgb / (r + g + b + offset)` the two chromaticities are `(c_r - c_g)

@@ -1,11 +1,14 @@
 """The prior over object latents: p(z_1..z_K) = prod_k p(z_k | z_1..z_{k-1})."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 from genesis_keras.arguments import integer
 from genesis_keras.layers.blocks import dense, lstm_cell
 from genesis_keras.layers.gaussian_statistics import prior_statistics
+from genesis_keras.types import Config, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("genesis_keras")
@@ -35,11 +38,11 @@ class AutoregressivePrior(keras.layers.Layer):
         TensorShape([2, 4, 16])
     """
 
-    def __init__(self, units, **kwargs):
+    def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = integer("units", units, least=1)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         dim = input_shape[-1]
         self.cell = lstm_cell(self.units, dtype=self.dtype_policy, name="cell")
         self.project = dense(
@@ -48,7 +51,7 @@ class AutoregressivePrior(keras.layers.Layer):
         self.cell.build((None, dim))
         self.project.build((None, self.units))
 
-    def call(self, latents):
+    def call(self, latents: Tensor) -> tuple[Tensor, Tensor]:
         first = tf.zeros_like(latents[:, :1])
         means, scales = [first], [tf.ones_like(first)]
         state = self._start(tf.shape(latents)[0])
@@ -58,7 +61,7 @@ class AutoregressivePrior(keras.layers.Layer):
             scales.append(scale[:, None])
         return tf.concat(means, axis=1), tf.concat(scales, axis=1)
 
-    def sample(self, noise):
+    def sample(self, noise: Tensor) -> Tensor:
         """Samples z_1..z_K sequentially.
 
         Args:
@@ -89,8 +92,8 @@ class AutoregressivePrior(keras.layers.Layer):
         output, state = self.cell(latent, state)
         return *prior_statistics(self.project(output)), state
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> tuple[Shape, ...]:
         return (tuple(input_shape),) * 2
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "units": self.units}

@@ -1,12 +1,14 @@
 """Batch normalisation, fused with the preceding bias."""
 
 import functools
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from genesis_keras.arguments import number
 from genesis_keras.layers.blocks import NORM_EPSILON
+from genesis_keras.types import Config, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("genesis_keras")
@@ -41,12 +43,14 @@ class BatchNormalization(keras.layers.Layer):
         TensorShape([2, 8, 8, 16])
     """
 
-    def __init__(self, momentum=0.9, epsilon=NORM_EPSILON, **kwargs):
+    def __init__(
+        self, momentum: float = 0.9, epsilon: float = NORM_EPSILON, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.momentum = number("momentum", momentum, least=0, below=1)
         self.epsilon = number("epsilon", epsilon, above=0)
 
-    def build(self, inputs_shape, bias_shape=None):
+    def build(self, inputs_shape: Shape, bias_shape: Shape | None = None) -> None:
         # Not autocast: the statistics are computed in float32.
         settings = {"shape": (inputs_shape[-1],), "autocast": False}
         moving = {**settings, "trainable": False, "aggregation": "mean"}
@@ -59,7 +63,9 @@ class BatchNormalization(keras.layers.Layer):
             initializer="ones", name="moving_variance", **moving
         )
 
-    def call(self, inputs, bias=None, training=False):
+    def call(
+        self, inputs: Tensor, bias: Tensor | None = None, training: bool = False
+    ) -> Tensor:
         bias = tf.zeros_like(self.beta) if bias is None else tf.cast(bias, "float32")
         if training:
             return self._by_batch(inputs, bias)
@@ -101,10 +107,12 @@ class BatchNormalization(keras.layers.Layer):
         value = tf.stop_gradient(value)
         average.assign(self.momentum * average + (1.0 - self.momentum) * value)
 
-    def compute_output_shape(self, inputs_shape, bias_shape=None):
+    def compute_output_shape(
+        self, inputs_shape: Shape, bias_shape: Shape | None = None
+    ) -> Shape:
         return tuple(inputs_shape)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "momentum": self.momentum,

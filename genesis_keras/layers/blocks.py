@@ -7,12 +7,15 @@ Normalisation layers use an epsilon of 1e-5 rather than Keras's 1e-3.
 
 import contextlib
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from genesis_keras.arguments import integer, quoted
 from genesis_keras.layers.group_normalization import GroupNormalization
+from genesis_keras.types import Config, Layer, Shape, Tensor
 
 NORM_EPSILON = 1e-5
 NORM_GROUPS = 8
@@ -20,7 +23,7 @@ NORM_GROUPS = 8
 _TAP_SUMS = [[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]]
 
 
-def coordinates(height, width, dtype="float32"):
+def coordinates(height: int, width: int, dtype: str = "float32") -> Tensor:
     """Returns pixel coordinates in [-1, 1], row (y) first, then column (x).
 
     Args:
@@ -36,13 +39,13 @@ def coordinates(height, width, dtype="float32"):
     return tf.stack(tf.meshgrid(y, x, indexing="ij"), axis=-1)
 
 
-def fan_in_uniform(fan_in):
+def fan_in_uniform(fan_in: int) -> Any:
     """Returns an initialiser that is uniform in +-1/sqrt(fan_in)."""
     bound = 1.0 / math.sqrt(fan_in)
     return keras.initializers.RandomUniform(-bound, bound)
 
 
-def initialize_glorot(layer, keep=()):
+def initialize_glorot(layer: Layer, keep: Sequence[Layer] = ()) -> None:
     """Reinitialises kernels as Glorot uniform, and biases as zeros.
 
     Glorot's kernels are larger than the release's, especially in the last layers. This
@@ -62,7 +65,7 @@ def initialize_glorot(layer, keep=()):
             weight.assign(tf.zeros(weight.shape))
 
 
-def dense(units, in_features, **kwargs):
+def dense(units: int, in_features: int, **kwargs: Any) -> Layer:
     """Returns a `keras.layers.Dense` with the release's initialisation.
 
     Args:
@@ -78,7 +81,7 @@ def dense(units, in_features, **kwargs):
     )
 
 
-def conv(filters, kernel_size, in_channels, **kwargs):
+def conv(filters: int, kernel_size: int, in_channels: int, **kwargs: Any) -> Layer:
     """Returns a `keras.layers.Conv2D` with the release's initialisation.
 
     Args:
@@ -97,7 +100,7 @@ def conv(filters, kernel_size, in_channels, **kwargs):
     )
 
 
-def lstm_cell(units, **kwargs):
+def lstm_cell(units: int, **kwargs: Any) -> Layer:
     """Returns a `keras.layers.LSTMCell` with the release's initialisation.
 
     Args:
@@ -115,7 +118,7 @@ def lstm_cell(units, **kwargs):
     )
 
 
-def conv_upsampled(inputs, kernel):
+def conv_upsampled(inputs: Tensor, kernel: Tensor) -> Tensor:
     """Upsamples by 2 (nearest neighbour) and convolves, in one operation.
 
     After upsampling, each output depends on only 2x2 different input pixels, weighted
@@ -134,7 +137,7 @@ def conv_upsampled(inputs, kernel):
     return conv_transpose(inputs, kernel)
 
 
-def conv_transpose(inputs, kernel, strides=2):
+def conv_transpose(inputs: Tensor, kernel: Tensor, strides: int = 2) -> Tensor:
     """Transposed convolution with TensorFlow's "SAME" cropping.
 
     Args:
@@ -160,12 +163,12 @@ def conv_transpose(inputs, kernel, strides=2):
     )
 
 
-def mirror(x):
+def mirror(x: Tensor) -> Tensor:
     """Flips images `[N, H, W, C]` vertically and horizontally."""
     return tf.reverse(x, [1, 2])
 
 
-def activation_name(name, value):
+def activation_name(name: str, value: Any) -> str | None:
     """Validates and returns the name of a Keras activation.
 
     Args:
@@ -182,7 +185,7 @@ def activation_name(name, value):
     raise ValueError(f"{name} must name an activation of Keras; got {quoted(value)}")
 
 
-def slots_of(x):
+def slots_of(x: Tensor) -> Tensor:
     """Returns K of `[B, K, ...]`, as a scalar tensor if it is not static."""
     return tf.shape(x)[1] if x.shape[1] is None else x.shape[1]
 
@@ -206,12 +209,12 @@ class ConvBlock(keras.layers.Layer):
         `[N, H, W, filters]`.
     """
 
-    def __init__(self, filters, groups=NORM_GROUPS, **kwargs):
+    def __init__(self, filters: int, groups: int = NORM_GROUPS, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters = integer("filters", filters, least=1)
         self.groups = integer("groups", groups, least=1, also=-1)
 
-    def build(self, inputs_shape, below_shape=None):
+    def build(self, inputs_shape: Shape, below_shape: Shape | None = None) -> None:
         channels = inputs_shape[-1] + (below_shape[-1] if below_shape else 0)
         self.conv = conv(
             self.filters,
@@ -232,7 +235,7 @@ class ConvBlock(keras.layers.Layer):
         self.conv.build((*inputs_shape[:-1], channels))
         self.norm.build((*inputs_shape[:-1], self.filters))
 
-    def call(self, inputs, below=None):
+    def call(self, inputs: Tensor, below: Tensor | None = None) -> Tensor:
         if below is None:
             return self.norm(self.conv(inputs))
         # The convolution of concatenated channels is a sum of two convolutions.
@@ -241,10 +244,12 @@ class ConvBlock(keras.layers.Layer):
         x = tf.nn.conv2d(inputs, kernel, strides=1, padding="SAME")
         return self.norm(x + conv_upsampled(below, kernel_below))
 
-    def compute_output_shape(self, inputs_shape, below_shape=None):
+    def compute_output_shape(
+        self, inputs_shape: Shape, below_shape: Shape | None = None
+    ) -> Shape:
         return (*inputs_shape[:-1], self.filters)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "filters": self.filters, "groups": self.groups}
 
 
@@ -271,13 +276,13 @@ class UpConvBlock(keras.layers.Layer):
 
     KERNEL_SIZE = 5
 
-    def __init__(self, filters, **kwargs):
+    def __init__(self, filters: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters = integer(
             "filters", filters, least=NORM_GROUPS, multiple_of=NORM_GROUPS
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         fan_in = self.KERNEL_SIZE**2 * self.filters
         # A single initialiser object would give both the same values.
         self.kernel = self.add_weight(
@@ -297,16 +302,16 @@ class UpConvBlock(keras.layers.Layer):
         )
         self.norm.build((*input_shape[:-1], self.filters))
 
-    def call(self, inputs, mirrored=False):
+    def call(self, inputs: Tensor, mirrored: bool = False) -> Tensor:
         x = inputs if mirrored else mirror(inputs)
         kernel = tf.reverse(tf.cast(self.kernel, x.dtype), [0, 1])
         x = conv_transpose(x, kernel)  # [N, 2H, 2W, filters]
         x = self.norm(x, bias=tf.convert_to_tensor(self.bias))
         return x if mirrored else mirror(x)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, height, width, _ = input_shape
         return batch, 2 * height, 2 * width, self.filters
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "filters": self.filters}

@@ -1,5 +1,7 @@
 """The decoder: maps object latents to components and mask logits."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -12,6 +14,7 @@ from genesis_keras.layers.blocks import (
     mirror,
     slots_of,
 )
+from genesis_keras.types import Config, Shape, Tensor
 
 _NUM_DOUBLINGS = 4
 
@@ -45,7 +48,7 @@ class BroadcastDecoder(keras.layers.Layer):
         TensorShape([2, 4, 32, 32, 3])
     """
 
-    def __init__(self, image_size, filters, **kwargs):
+    def __init__(self, image_size: int, filters: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.image_size = integer("image_size", image_size, least=16, multiple_of=16)
         if not isinstance(filters, list | tuple) or len(filters) != _NUM_DOUBLINGS:
@@ -58,7 +61,7 @@ class BroadcastDecoder(keras.layers.Layer):
             for i, number in enumerate(filters)
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         side = self.image_size // 2**_NUM_DOUBLINGS
         channels = input_shape[-1] + 2
         self.blocks = []
@@ -70,7 +73,7 @@ class BroadcastDecoder(keras.layers.Layer):
         self.project = conv(4, 1, channels, dtype=self.dtype_policy, name="project")
         self.project.build((None, side, side, channels))
 
-    def call(self, latents):
+    def call(self, latents: Tensor) -> tuple[Tensor, Tensor]:
         batch, num_slots, dim = (
             tf.shape(latents)[0],
             slots_of(latents),
@@ -96,11 +99,11 @@ class BroadcastDecoder(keras.layers.Layer):
         means, logits = tf.split(x, [3, 1], axis=-1)
         return tf.sigmoid(means), logits
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> tuple[Shape, ...]:
         images = (*input_shape[:2], self.image_size, self.image_size)
         return (*images, 3), (*images, 1)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "image_size": self.image_size,

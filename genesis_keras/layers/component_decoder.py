@@ -1,5 +1,7 @@
 """Decoder of the component VAE: maps component latents to RGB and mask logits."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -10,6 +12,7 @@ from genesis_keras.layers.blocks import (
     coordinates,
     slots_of,
 )
+from genesis_keras.types import Config, Shape, Tensor
 
 _NUM_CONVOLUTIONS, _FILTERS = 4, 32
 
@@ -43,13 +46,19 @@ class ComponentDecoder(keras.layers.Layer):
         TensorShape([2, 4, 32, 32, 3])
     """
 
-    def __init__(self, image_size, num_channels=3, activation="relu", **kwargs):
+    def __init__(
+        self,
+        image_size: int,
+        num_channels: int = 3,
+        activation: str = "relu",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.image_size = integer("image_size", image_size, least=1)
         self.num_channels = integer("num_channels", num_channels, least=1)
         self.activation = activation_name("activation", activation)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         policy = self.dtype_policy
         channels = input_shape[-1] + 2
         self.activate = keras.activations.get(self.activation)
@@ -64,7 +73,7 @@ class ComponentDecoder(keras.layers.Layer):
         )
         self.project.build((None, None, None, channels))
 
-    def call(self, latents):
+    def call(self, latents: Tensor) -> Tensor:
         num_slots, dim = slots_of(latents), latents.shape[-1]
         x = self.activate(self._convolve_broadcast(tf.reshape(latents, [-1, dim])))
         for layer in self.convolutions[1:]:
@@ -90,11 +99,11 @@ class ComponentDecoder(keras.layers.Layer):
         own = tf.matmul(latents, tf.reduce_sum(by_latents, axis=[0, 1]))
         return own[:, None, None] + shared
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         side = self.image_size
         return *input_shape[:2], side, side, self.num_channels
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "image_size": self.image_size,

@@ -1,11 +1,14 @@
 """Encoder of the component VAE: image and masks to component posteriors."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 from genesis_keras.arguments import integer
 from genesis_keras.layers.blocks import activation_name, conv, dense
 from genesis_keras.layers.gaussian_statistics import posterior_statistics
+from genesis_keras.types import Config, Shape, Tensor
 
 _FILTERS = (32, 32, 64, 64)
 _HIDDEN_UNITS = 256
@@ -42,13 +45,13 @@ class ComponentEncoder(keras.layers.Layer):
         TensorShape([2, 4, 16])
     """
 
-    def __init__(self, dim=16, activation="relu", **kwargs):
+    def __init__(self, dim: int = 16, activation: str = "relu", **kwargs: Any) -> None:
         # With mixed precision the log masks stay float32 until they are concatenated.
         super().__init__(autocast=False, **kwargs)
         self.dim = integer("dim", dim, least=1)
         self.activation = activation_name("activation", activation)
 
-    def build(self, images_shape, log_masks_shape=None):
+    def build(self, images_shape: Shape, log_masks_shape: Shape | None = None) -> None:
         _, height, width, channels = images_shape
         if height % 16 or width % 16:
             raise ValueError(
@@ -71,7 +74,7 @@ class ComponentEncoder(keras.layers.Layer):
         self.hidden.build((None, self.num_features))
         self.posterior.build((None, _HIDDEN_UNITS))
 
-    def call(self, images, log_masks):
+    def call(self, images: Tensor, log_masks: Tensor) -> tuple[Tensor, Tensor]:
         num_slots, height, width, _ = log_masks.shape[1:]
         images = tf.tile(images[:, None], [1, num_slots, 1, 1, 1])
         x = tf.concat([log_masks, images], axis=-1)  # [B, K, H, W, 4]
@@ -83,11 +86,13 @@ class ComponentEncoder(keras.layers.Layer):
         raw = tf.reshape(self.posterior(x), [-1, num_slots, 2 * self.dim])
         return posterior_statistics(raw)
 
-    def compute_output_shape(self, images_shape, log_masks_shape=None):
+    def compute_output_shape(
+        self, images_shape: Shape, log_masks_shape: Shape | None = None
+    ) -> tuple[Shape, ...]:
         num_slots = log_masks_shape[1] if log_masks_shape else None
         return ((images_shape[0], num_slots, self.dim),) * 2
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "dim": self.dim,

@@ -1,10 +1,13 @@
 """The prior of a slot's component latent, given its mask latent."""
 
+from typing import Any
+
 import keras
 
 from genesis_keras.arguments import integer
 from genesis_keras.layers.blocks import dense
 from genesis_keras.layers.gaussian_statistics import prior_statistics
+from genesis_keras.types import Config, Shape, Tensor
 
 _NUM_HIDDEN = 2
 
@@ -33,12 +36,12 @@ class ConditionalPrior(keras.layers.Layer):
         TensorShape([2, 4, 16])
     """
 
-    def __init__(self, dim, units=256, **kwargs):
+    def __init__(self, dim: int, units: int = 256, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dim = integer("dim", dim, least=1)
         self.units = integer("units", units, least=1)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         widths = [input_shape[-1]] + [self.units] * _NUM_HIDDEN
         self.hidden = [
             dense(
@@ -56,14 +59,14 @@ class ConditionalPrior(keras.layers.Layer):
         for layer, width in zip([*self.hidden, self.project], widths, strict=True):
             layer.build((None, None, width))
 
-    def call(self, condition):
+    def call(self, condition: Tensor) -> tuple[Tensor, Tensor]:
         x = condition
         for layer in self.hidden:
             x = layer(x)
         return prior_statistics(self.project(x))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> tuple[Shape, ...]:
         return ((*input_shape[:-1], self.dim),) * 2
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "dim": self.dim, "units": self.units}

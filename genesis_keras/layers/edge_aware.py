@@ -2,8 +2,16 @@
 
 import tensorflow as tf
 
+from genesis_keras.types import Tensor
 
-def edge_aware_smoothing(values, guide, num_passes, edge_scale, length=1 / 30):
+
+def edge_aware_smoothing(
+    values: Tensor,
+    guide: Tensor,
+    num_passes: int,
+    edge_scale: float,
+    length: float = 1 / 30,
+) -> Tensor:
     """Smooths values along rows and columns, but not across edges of a guide.
 
     This is the normalised convolution of the domain transform (Gastal and Oliveira,

@@ -1,16 +1,19 @@
 """Gated convolution: half of the channels gate the other half."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 from genesis_keras.arguments import integer
 from genesis_keras.layers.batch_normalization import BatchNormalization
 from genesis_keras.layers.blocks import fan_in_uniform
+from genesis_keras.types import Config, Shape, Tensor
 
 KERNEL_SIZE = 5
 
 
-def gate(x):
+def gate(x: Tensor) -> Tensor:
     """Returns the first half of the channels `[..., 2C]` times sigmoid(second half)."""
     features, gates = tf.split(x, 2, axis=-1)
     return features * tf.sigmoid(gates)
@@ -43,12 +46,12 @@ class GatedConvolution(keras.layers.Layer):
         TensorShape([2, 4, 4, 16])
     """
 
-    def __init__(self, filters, strides=1, **kwargs):
+    def __init__(self, filters: int, strides: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters = integer("filters", filters, least=1)
         self.strides = integer("strides", strides, least=1)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = input_shape[-1]
         fan_in = KERNEL_SIZE**2 * channels
         self.kernel = self.add_weight(
@@ -62,7 +65,7 @@ class GatedConvolution(keras.layers.Layer):
         self.norm = BatchNormalization(dtype=self.dtype_policy, name="norm")
         self.norm.build((*input_shape[:-1], 2 * self.filters))
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         # With stride 2, "SAME" pads 1 before and 2 after.
         border = KERNEL_SIZE // 2
         after = border - (self.strides - 1)  # no window covers the remaining padding
@@ -71,12 +74,12 @@ class GatedConvolution(keras.layers.Layer):
         x = self.norm(x, bias=tf.convert_to_tensor(self.bias), training=training)
         return gate(x)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, height, width, _ = input_shape
         sides = (-(-height // self.strides), -(-width // self.strides))
         return batch, *sides, self.filters
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "filters": self.filters,

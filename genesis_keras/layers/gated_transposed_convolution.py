@@ -1,5 +1,7 @@
 """Gated transposed convolution, the counterpart of `gated_convolution`."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -7,6 +9,7 @@ from genesis_keras.arguments import integer
 from genesis_keras.layers.batch_normalization import BatchNormalization
 from genesis_keras.layers.blocks import conv_transpose, fan_in_uniform, mirror
 from genesis_keras.layers.gated_convolution import KERNEL_SIZE, gate
+from genesis_keras.types import Config, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("genesis_keras")
@@ -37,12 +40,12 @@ class GatedTransposedConvolution(keras.layers.Layer):
         TensorShape([2, 8, 8, 16])
     """
 
-    def __init__(self, filters, strides=1, **kwargs):
+    def __init__(self, filters: int, strides: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters = integer("filters", filters, least=1)
         self.strides = integer("strides", strides, least=1)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         width = 2 * self.filters
         fan_in = KERNEL_SIZE**2 * width
         self.kernel = self.add_weight(
@@ -56,7 +59,9 @@ class GatedTransposedConvolution(keras.layers.Layer):
         self.norm = BatchNormalization(dtype=self.dtype_policy, name="norm")
         self.norm.build((*input_shape[:-1], width))
 
-    def call(self, inputs, training=False, mirrored=False):
+    def call(
+        self, inputs: Tensor, training: bool = False, mirrored: bool = False
+    ) -> Tensor:
         x = inputs if mirrored else mirror(inputs)
         kernel = tf.reverse(tf.cast(self.kernel, x.dtype), [0, 1])
         x = conv_transpose(x, kernel, self.strides)
@@ -64,11 +69,11 @@ class GatedTransposedConvolution(keras.layers.Layer):
         x = gate(x)
         return x if mirrored else mirror(x)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, height, width, _ = input_shape
         return batch, height * self.strides, width * self.strides, self.filters
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "filters": self.filters,

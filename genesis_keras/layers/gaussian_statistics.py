@@ -2,11 +2,13 @@
 
 import tensorflow as tf
 
+from genesis_keras.types import Layer, Tensor
+
 _POSTERIOR_SHIFT, _POSTERIOR_MIN = 0.5, 1e-8
 _PRIOR_SHIFT, _PRIOR_MIN = 4.0, 1e-4
 
 
-def posterior_statistics(raw):
+def posterior_statistics(raw: Tensor) -> tuple[Tensor, Tensor]:
     """Returns `mean` and `scale = softplus(raw_scale + 0.5) + 1e-8`, `[..., D]` each.
 
     Args:
@@ -16,7 +18,7 @@ def posterior_statistics(raw):
     return mean, tf.nn.softplus(raw_scale + _POSTERIOR_SHIFT) + _POSTERIOR_MIN
 
 
-def shift_initial_scale(layer, shift):
+def shift_initial_scale(layer: Layer, shift: float) -> None:
     """Shifts the initial biases of a layer that outputs raw posterior statistics.
 
     A shift of 0 keeps the release's initial scale of about 1. A shift of -3 makes the
@@ -32,7 +34,7 @@ def shift_initial_scale(layer, shift):
     layer.bias.assign_add(tf.cast(is_scale, layer.bias.dtype) * shift)
 
 
-def prior_statistics(raw):
+def prior_statistics(raw: Tensor) -> tuple[Tensor, Tensor]:
     """Returns `tanh(raw_mean)` and `sigmoid(raw_scale + 4) + 1e-4`, `[..., D]` each.
 
     Args:

@@ -3,12 +3,13 @@
 import tensorflow as tf
 
 from genesis_keras.layers.blocks import coordinates
+from genesis_keras.types import Tensor
 
 _MASS_EPSILON = 1e-5
 _EXTENT = 2.0  # half the side of a glimpse, in standard deviations of the mask
 
 
-def mask_glimpses(images, masks, size=8):
+def mask_glimpses(images: Tensor, masks: Tensor, size: int = 8) -> Tensor:
     """Returns a small picture of each mask and of the colours under it.
 
     A grid of `size` x `size` Gaussian filters is centred on the mean position of each

@@ -1,9 +1,12 @@
 """Group normalisation, fused with the preceding bias and the subsequent ReLU."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 from genesis_keras.arguments import choice, integer, number
+from genesis_keras.types import Config, Shape, Tensor
 
 ACTIVATIONS = (None, "relu")
 # For fewer values XLA's compilation takes longer than it saves.
@@ -12,8 +15,14 @@ _NUM_GUESSING_PIXELS = 64
 
 
 def group_normalize(
-    inputs, gamma, beta, bias=None, groups=8, epsilon=1e-5, activation=None
-):
+    inputs: Tensor,
+    gamma: Tensor,
+    beta: Tensor,
+    bias: Tensor | None = None,
+    groups: int = 8,
+    epsilon: float = 1e-5,
+    activation: str | None = None,
+) -> Tensor:
     """Normalises groups of channels over all pixels (Wu & He, 2018).
 
         y = (x - mean) / sqrt(variance + epsilon) * gamma + beta,  x = inputs + bias
@@ -219,13 +228,19 @@ class GroupNormalization(keras.layers.Layer):
         TensorShape([2, 8, 8, 16])
     """
 
-    def __init__(self, groups=8, epsilon=1e-5, activation=None, **kwargs):
+    def __init__(
+        self,
+        groups: int = 8,
+        epsilon: float = 1e-5,
+        activation: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.groups = integer("groups", groups, least=1, also=-1)
         self.epsilon = number("epsilon", epsilon, above=0)
         self.activation = choice("activation", activation, ACTIVATIONS)
 
-    def build(self, inputs_shape, bias_shape=None):
+    def build(self, inputs_shape: Shape, bias_shape: Shape | None = None) -> None:
         channels = inputs_shape[-1]
         if channels is None or channels % self.groups:
             raise ValueError(
@@ -240,7 +255,7 @@ class GroupNormalization(keras.layers.Layer):
             shape=(channels,), initializer="zeros", name="beta", autocast=False
         )
 
-    def call(self, inputs, bias=None):
+    def call(self, inputs: Tensor, bias: Tensor | None = None) -> Tensor:
         return group_normalize(
             inputs,
             tf.convert_to_tensor(self.gamma),
@@ -251,10 +266,12 @@ class GroupNormalization(keras.layers.Layer):
             activation=self.activation,
         )
 
-    def compute_output_shape(self, inputs_shape, bias_shape=None):
+    def compute_output_shape(
+        self, inputs_shape: Shape, bias_shape: Shape | None = None
+    ) -> Shape:
         return tuple(inputs_shape)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "groups": self.groups,

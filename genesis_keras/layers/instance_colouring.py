@@ -1,5 +1,7 @@
 """The instance colouring stick-breaking process (IC-SBP)."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -7,6 +9,7 @@ from genesis_keras.arguments import boolean, choice, integer, number
 from genesis_keras.layers.kernels import KERNELS, initial_log_sigma
 from genesis_keras.layers.random_source import RandomSource
 from genesis_keras.layers.stick_breaking import LOG_ZERO, break_stick, clamp_value
+from genesis_keras.types import Config, Outputs, Shape, Tensor
 
 # Bounds of alpha. They keep log(alpha) and log(1 - alpha) finite.
 _ALPHA_MIN, _ALPHA_MAX = 0.01, 0.99
@@ -76,15 +79,15 @@ class InstanceColouring(keras.layers.Layer):
 
     def __init__(
         self,
-        num_slots,
-        kernel="gaussian",
-        hard_masks=False,
-        normalization="stick_breaking",
-        log_sigma_rate=1.0,
-        drop_small_remainder=False,
-        seed=None,
-        **kwargs,
-    ):
+        num_slots: int,
+        kernel: str = "gaussian",
+        hard_masks: bool = False,
+        normalization: str = "stick_breaking",
+        log_sigma_rate: float = 1.0,
+        drop_small_remainder: bool = False,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.num_slots = integer("num_slots", num_slots, least=1)
         self.kernel = choice("kernel", kernel, sorted(KERNELS))
@@ -97,7 +100,7 @@ class InstanceColouring(keras.layers.Layer):
         self.random = RandomSource(seed, name="random")
         self.seed = self.random.seed
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         start = initial_log_sigma(self.kernel, self.num_slots)
         # Adam moves every weight by about the learning rate, so a weight that is
         # multiplied by a rate of 0.1 makes log_sigma learn ten times slower.
@@ -110,18 +113,18 @@ class InstanceColouring(keras.layers.Layer):
         )
 
     @property
-    def log_sigma(self):
+    def log_sigma(self) -> Tensor:
         """The logarithm of the kernel's scale sigma (Eq. 3), a scalar tensor."""
         return self.scaled_log_sigma * self.log_sigma_rate
 
     def call(
         self,
-        embeddings,
-        num_slots=None,
-        flexible_slots=False,
-        min_mask_pixels=20.0,
-        seed_scores=None,
-    ):
+        embeddings: Tensor,
+        num_slots: int | Tensor | None = None,
+        flexible_slots: bool = False,
+        min_mask_pixels: float = 20.0,
+        seed_scores: Tensor | None = None,
+    ) -> Outputs:
         num_slots = self.num_slots if num_slots is None else num_slots
         num_slots = integer("num_slots", num_slots, least=1)
         if not tf.is_tensor(min_mask_pixels):
@@ -265,7 +268,7 @@ class InstanceColouring(keras.layers.Layer):
             log_masks.append(log_mask)
         return tf.stack([*log_masks, log_scope], axis=1)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> dict[str, Shape]:
         batch, height, width, _ = input_shape
         masks = (batch, self.num_slots, height, width, 1)
         return {
@@ -275,7 +278,7 @@ class InstanceColouring(keras.layers.Layer):
             "seeds": (batch, self.num_slots),
         }
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "num_slots": self.num_slots,

@@ -5,20 +5,21 @@ import math
 import tensorflow as tf
 
 from genesis_keras.layers.stick_breaking import clamp_value
+from genesis_keras.types import Tensor
 
 
-def gaussian(squared_distance, sigma):
+def gaussian(squared_distance: Tensor, sigma: Tensor) -> Tensor:
     """exp(-|u - v|^2 / sigma)."""
     return tf.exp(-squared_distance / sigma)
 
 
-def laplacian(squared_distance, sigma):
+def laplacian(squared_distance: Tensor, sigma: Tensor) -> Tensor:
     """exp(-|u - v| / sigma)."""
     # The square root has no gradient at 0, the distance of a seed from itself.
     return tf.exp(-tf.sqrt(clamp_value(squared_distance, 1e-10)) / sigma)
 
 
-def epanechnikov(squared_distance, sigma):
+def epanechnikov(squared_distance: Tensor, sigma: Tensor) -> Tensor:
     """max(1 - |u - v|^2 / sigma, 0)."""
     return tf.nn.relu(1.0 - squared_distance / sigma)
 
@@ -30,7 +31,7 @@ KERNELS = {
 }
 
 
-def initial_log_sigma(kernel, num_slots):
+def initial_log_sigma(kernel: str, num_slots: int) -> float:
     """Returns log(sigma) of Eq. 4, which gives K initial patches of similar size.
 
     Args:

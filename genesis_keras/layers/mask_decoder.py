@@ -1,6 +1,7 @@
 """The mask decoder of GENESIS: maps mask latents to attention masks."""
 
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -12,6 +13,7 @@ from genesis_keras.layers.gated_transposed_convolution import (
 )
 from genesis_keras.layers.mask_encoder import mask_strides
 from genesis_keras.layers.stick_breaking import masks_from_logits
+from genesis_keras.types import Config, Shape, Tensor
 
 _FIRST_FILTERS, _FILTERS = 64, (64, 32, 32, 32, 32)
 
@@ -45,12 +47,12 @@ class MaskDecoder(keras.layers.Layer):
         TensorShape([2, 4, 32, 32, 1])
     """
 
-    def __init__(self, image_size, **kwargs):
+    def __init__(self, image_size: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.strides = mask_strides(image_size)[::-1]
         self.image_size = int(image_size)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         policy = self.dtype_policy
         side, channels = self.image_size // math.prod(self.strides), _FIRST_FILTERS
         self.first_shape = (side, side, 2 * channels)
@@ -83,7 +85,7 @@ class MaskDecoder(keras.layers.Layer):
         self.project = conv(1, 1, channels, dtype=policy, name="project")
         self.project.build((None, side, side, channels))
 
-    def call(self, latents, training=False):
+    def call(self, latents: Tensor, training: bool = False) -> Tensor:
         num_slots, dim = slots_of(latents), latents.shape[-1]
         x = self.expand(tf.reshape(latents, [-1, dim]))
         x = tf.reshape(x, [-1, *self.first_shape])
@@ -97,8 +99,8 @@ class MaskDecoder(keras.layers.Layer):
         side = self.image_size
         return masks_from_logits(tf.reshape(logits, [-1, num_slots, side, side, 1]))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return *input_shape[:2], self.image_size, self.image_size, 1
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "image_size": self.image_size}

@@ -1,17 +1,20 @@
 """The mask encoder of GENESIS: maps the image to a vector for all mask latents."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 from genesis_keras.arguments import integer
 from genesis_keras.layers.blocks import dense
 from genesis_keras.layers.gated_convolution import GatedConvolution, gate
+from genesis_keras.types import Config, Shape, Tensor
 
 _FILTERS = (32, 32, 64, 64, 64)
 _MIN_SIZE, _MAX_SIZE = 16, 128
 
 
-def mask_strides(image_size):
+def mask_strides(image_size: int) -> tuple[int, ...]:
     """Returns the strides of the five gated convolutions.
 
     Args:
@@ -47,11 +50,11 @@ class MaskEncoder(keras.layers.Layer):
         TensorShape([2, 256])
     """
 
-    def __init__(self, units=256, **kwargs):
+    def __init__(self, units: int = 256, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = integer("units", units, least=1)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         _, side, _, channels = input_shape
         self.convolutions = []
         for i, (filters, strides) in enumerate(
@@ -70,15 +73,15 @@ class MaskEncoder(keras.layers.Layer):
         )
         self.project.build((None, num_inputs))
 
-    def call(self, images, training=False):
+    def call(self, images: Tensor, training: bool = False) -> Tensor:
         x = images
         for layer in self.convolutions:
             x = layer(x, training=training)
         x = tf.reshape(x, [-1, self.project.kernel.shape[0]])  # order H, W, C
         return gate(self.project(x))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape[0], self.units
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "units": self.units}

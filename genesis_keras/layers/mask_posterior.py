@@ -1,11 +1,14 @@
 """The autoregressive posterior of the mask latents of GENESIS."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 from genesis_keras.arguments import integer
 from genesis_keras.layers.blocks import dense, lstm_cell
 from genesis_keras.layers.gaussian_statistics import posterior_statistics
+from genesis_keras.types import Config, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("genesis_keras")
@@ -38,12 +41,12 @@ class MaskPosterior(keras.layers.Layer):
         TensorShape([2, 4, 8])
     """
 
-    def __init__(self, dim, units=128, **kwargs):
+    def __init__(self, dim: int, units: int = 128, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dim = integer("dim", dim, least=1)
         self.units = integer("units", units, least=1)
 
-    def build(self, hidden_shape, noise_shape=None):
+    def build(self, hidden_shape: Shape, noise_shape: Shape | None = None) -> None:
         policy = self.dtype_policy
         features = hidden_shape[-1]
         self.first = dense(2 * self.dim, features, dtype=policy, name="first")
@@ -53,7 +56,7 @@ class MaskPosterior(keras.layers.Layer):
         self.cell.build((None, features + self.dim))
         self.project.build((None, self.units))
 
-    def call(self, hidden, noise):
+    def call(self, hidden: Tensor, noise: Tensor) -> tuple[Tensor, ...]:
         state = [tf.zeros([tf.shape(hidden)[0], self.units], hidden.dtype)] * 2
         statistics = posterior_statistics(self.first(hidden))
         slots = []
@@ -66,9 +69,11 @@ class MaskPosterior(keras.layers.Layer):
             slots.append((mean + scale * draw, mean, scale))
         return tuple(tf.stack(values, axis=1) for values in zip(*slots, strict=True))
 
-    def compute_output_shape(self, hidden_shape, noise_shape=None):
+    def compute_output_shape(
+        self, hidden_shape: Shape, noise_shape: Shape | None = None
+    ) -> tuple[Shape, ...]:
         num_slots = noise_shape[1] if noise_shape else None
         return ((hidden_shape[0], num_slots, self.dim),) * 3
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "dim": self.dim, "units": self.units}

@@ -1,5 +1,7 @@
 """Masked pooling: maps features and attention masks to object posteriors."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -13,6 +15,7 @@ from genesis_keras.layers.blocks import (
 )
 from genesis_keras.layers.gaussian_statistics import posterior_statistics
 from genesis_keras.layers.glimpses import mask_glimpses
+from genesis_keras.types import Config, Shape, Tensor
 
 _MASS_EPSILON = 1e-5
 _GLIMPSE_WIDTH = 8  # times F: units that look at a glimpse
@@ -61,12 +64,12 @@ class ObjectPooling(keras.layers.Layer):
 
     def __init__(
         self,
-        feature_dim,
-        pooled_statistics=False,
-        glimpse_size=0,
-        stop_mask_gradient=False,
-        **kwargs,
-    ):
+        feature_dim: int,
+        pooled_statistics: bool = False,
+        glimpse_size: int = 0,
+        stop_mask_gradient: bool = False,
+        **kwargs: Any,
+    ) -> None:
         # With mixed precision the masks stay float32; sublayers cast the features.
         super().__init__(autocast=False, **kwargs)
         self.feature_dim = integer("feature_dim", feature_dim, least=1)
@@ -74,7 +77,7 @@ class ObjectPooling(keras.layers.Layer):
         self.glimpse_size = integer("glimpse_size", glimpse_size, least=2, also=0)
         self.stop_mask_gradient = boolean("stop_mask_gradient", stop_mask_gradient)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         width = 2 * self.feature_dim
         seen = width + _NUM_STATISTICS * self.pooled_statistics
         seen += _GLIMPSE_WIDTH * self.feature_dim * bool(self.glimpse_size)
@@ -110,7 +113,9 @@ class ObjectPooling(keras.layers.Layer):
             layer.build((None, None, width))
         self.hidden.build((None, None, seen))
 
-    def call(self, features, masks, images=None):
+    def call(
+        self, features: Tensor, masks: Tensor, images: Tensor | None = None
+    ) -> Tensor:
         if self.stop_mask_gradient:
             masks = tf.stop_gradient(masks)
         batch, num_slots = tf.shape(masks)[0], masks.shape[1]
@@ -135,10 +140,10 @@ class ObjectPooling(keras.layers.Layer):
             pooled = tf.concat([pooled, self.look(glimpses)], axis=-1)
         return posterior_statistics(self.posterior(self.hidden(pooled)))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return ((input_shape[0], None, self.feature_dim),) * 2
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "feature_dim": self.feature_dim,
@@ -148,7 +153,7 @@ class ObjectPooling(keras.layers.Layer):
         }
 
 
-def mask_statistics(images, masks):
+def mask_statistics(images: Tensor, masks: Tensor) -> Tensor:
     """Returns simple statistics of the pixels under each mask, `[B, K, 8]`.
 
     Args:

@@ -1,15 +1,18 @@
 """A random number generator whose state is saved with the model."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 from genesis_keras.arguments import seed as checked_seed
+from genesis_keras.types import Config, Shape, Tensor
 
 ALGORITHM = "philox"  # the default differs between XLA and some devices
 _KEY = "seed_generator_state"
 
 
-def seed_pair(seed):
+def seed_pair(seed: Tensor | int) -> Tensor:
     """Returns a seed for TensorFlow's stateless random functions, `[2]` int32.
 
     Args:
@@ -34,13 +37,13 @@ class RandomSource(keras.layers.Layer):
 
     output_shape = ()  # for `summary`, since the layer is never called
 
-    def __init__(self, seed=None, **kwargs):
+    def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.seed = checked_seed("seed", seed)
         self.generator = keras.random.SeedGenerator(self.seed)
         self.build(())
 
-    def seed_at(self, *indices):
+    def seed_at(self, *indices: Any) -> Tensor:
         """Returns a seed for stateless random functions without changing the state.
 
         Args:
@@ -52,19 +55,19 @@ class RandomSource(keras.layers.Layer):
             seed = tf.random.fold_in(seed, index, alg=ALGORITHM)
         return seed
 
-    def uniform(self, shape):
+    def uniform(self, shape: Shape) -> Tensor:
         """Samples from U(0, 1), float32."""
         return keras.random.uniform(shape, seed=self.generator, dtype="float32")
 
-    def normal(self, shape):
+    def normal(self, shape: Shape) -> Tensor:
         """Samples from N(0, 1), float32."""
         return keras.random.normal(shape, seed=self.generator, dtype="float32")
 
-    def save_own_variables(self, store):
+    def save_own_variables(self, store: Any) -> None:
         store[_KEY] = self.generator.state.numpy()
 
-    def load_own_variables(self, store):
+    def load_own_variables(self, store: Any) -> None:
         self.generator.state.assign(store[_KEY])
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "seed": self.seed}

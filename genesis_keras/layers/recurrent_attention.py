@@ -1,5 +1,7 @@
 """The attention network of MONet: maps images to masks, one UNet pass for each."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -7,6 +9,7 @@ from genesis_keras.arguments import integer
 from genesis_keras.layers.blocks import conv
 from genesis_keras.layers.stick_breaking import break_stick_by_logit
 from genesis_keras.layers.unet import UNet
+from genesis_keras.types import Config, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("genesis_keras")
@@ -35,12 +38,12 @@ class RecurrentAttention(keras.layers.Layer):
         TensorShape([2, 4, 32, 32, 1])
     """
 
-    def __init__(self, filters=32, **kwargs):
+    def __init__(self, filters: int = 32, **kwargs: Any) -> None:
         # With mixed precision the scope stays float32; sublayers cast it.
         super().__init__(autocast=False, **kwargs)
         self.filters = integer("filters", filters, least=1)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.core = UNet(
             self.filters, norm_groups=-1, dtype=self.dtype_policy, name="core"
         )
@@ -48,7 +51,7 @@ class RecurrentAttention(keras.layers.Layer):
         self.core.build((*input_shape[:-1], input_shape[-1] + 1))
         self.project.build((*input_shape[:-1], self.filters))
 
-    def call(self, images, num_slots):
+    def call(self, images: Tensor, num_slots: int | Tensor) -> Tensor:
         log_masks, log_scope = [], tf.zeros_like(images[..., :1])
         for _ in range(num_slots - 1):
             features = self.core(tf.concat([images, log_scope], axis=-1))
@@ -57,8 +60,8 @@ class RecurrentAttention(keras.layers.Layer):
             log_masks.append(log_mask)
         return tf.stack([*log_masks, log_scope], axis=1)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape[0], None, *input_shape[1:-1], 1
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "filters": self.filters}

@@ -2,8 +2,16 @@
 
 import tensorflow as tf
 
+from genesis_keras.types import Tensor
 
-def linear_ramp(step, start_value, end_value, first_step, num_steps):
+
+def linear_ramp(
+    step: Tensor | int,
+    start_value: float,
+    end_value: float,
+    first_step: int,
+    num_steps: int,
+) -> Tensor:
     """Returns a value that changes linearly from one to another, then is constant.
 
     Args:

@@ -1,5 +1,7 @@
 """Semi-convolutional pixel embeddings."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -8,6 +10,7 @@ from genesis_keras.layers.appearance import appearance
 from genesis_keras.layers.blocks import conv, coordinates
 from genesis_keras.layers.edge_aware import edge_aware_smoothing
 from genesis_keras.layers.schedules import linear_ramp
+from genesis_keras.types import Config, Shape, Tensor
 
 _APPEARANCE_DIM, _COORDINATE_DIM = 3, 2
 # Brightness separates regions, but should not separate clusters: the smoothing uses it
@@ -70,19 +73,19 @@ class SemiConvolution(keras.layers.Layer):
 
     def __init__(
         self,
-        embedding_dim=8,
-        use_coordinates=True,
-        gate_rate=1.0,
-        appearance_scale=0.0,
-        coordinate_scale=1.0,
-        final_appearance_scale=0.0,
-        final_coordinate_scale=1.0,
-        fade_start=0,
-        fade_steps=0,
-        region_passes=0,
-        region_edge_scale=0.12,
-        **kwargs,
-    ):
+        embedding_dim: int = 8,
+        use_coordinates: bool = True,
+        gate_rate: float = 1.0,
+        appearance_scale: float = 0.0,
+        coordinate_scale: float = 1.0,
+        final_appearance_scale: float = 0.0,
+        final_coordinate_scale: float = 1.0,
+        fade_start: int = 0,
+        fade_steps: int = 0,
+        region_passes: int = 0,
+        region_edge_scale: float = 0.12,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.embedding_dim = integer("embedding_dim", embedding_dim, least=2)
         self.use_coordinates = boolean("use_coordinates", use_coordinates)
@@ -107,7 +110,7 @@ class SemiConvolution(keras.layers.Layer):
                 f"embedding_dim={embedding_dim}"
             )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.conv = conv(
             self.embedding_dim, 1, input_shape[-1], dtype=self.dtype_policy, name="conv"
         )
@@ -131,11 +134,11 @@ class SemiConvolution(keras.layers.Layer):
             )
 
     @property
-    def gate(self):
+    def gate(self) -> Tensor:
         """The value of the gate, a scalar tensor."""
         return tf.cast(self.scaled_gate, "float32") * self.gate_rate
 
-    def set_step(self, step):
+    def set_step(self, step: Tensor | int) -> None:
         """Sets the number of training steps so far, which the schedule depends on.
 
         Args:
@@ -144,7 +147,9 @@ class SemiConvolution(keras.layers.Layer):
         if self.fade_steps:
             self.fade_step.assign(tf.cast(step, "float32"))
 
-    def call(self, inputs, images=None):
+    def call(
+        self, inputs: Tensor, images: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         # Clustering depends on small distances, so it is always done in float32.
         embeddings = tf.cast(self.conv(inputs), "float32")
         if not self.use_coordinates:
@@ -183,11 +188,11 @@ class SemiConvolution(keras.layers.Layer):
             for ends in zip(scales, final, strict=True)
         ]
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> tuple[Shape, ...]:
         pixels = tuple(input_shape[:-1])
         return (*pixels, self.embedding_dim), (*pixels, 2)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         names = (
             "embedding_dim use_coordinates gate_rate appearance_scale "
             "coordinate_scale final_appearance_scale final_coordinate_scale "

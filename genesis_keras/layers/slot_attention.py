@@ -1,10 +1,13 @@
 """Slot attention: slots compete iteratively for the features of pixels."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 from genesis_keras.arguments import integer
 from genesis_keras.layers.random_source import RandomSource
+from genesis_keras.types import Config, Shape, Tensor
 
 _EPSILON = 1e-8  # keeps the weights finite for slots without pixels
 _NORM_EPSILON = 1e-3  # of this baseline's release; other normalisations use 1e-5
@@ -50,13 +53,13 @@ class SlotAttention(keras.layers.Layer):
 
     def __init__(
         self,
-        num_slots,
-        slot_dim=64,
-        num_iterations=3,
-        hidden_dim=128,
-        seed=None,
-        **kwargs,
-    ):
+        num_slots: int,
+        slot_dim: int = 64,
+        num_iterations: int = 3,
+        hidden_dim: int = 128,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.num_slots = integer("num_slots", num_slots, least=1)
         self.slot_dim = integer("slot_dim", slot_dim, least=1)
@@ -65,7 +68,7 @@ class SlotAttention(keras.layers.Layer):
         self.random = RandomSource(seed, name="random")
         self.seed = self.random.seed
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         dim, channels = self.slot_dim, input_shape[-1]
         glorot = keras.initializers.GlorotUniform
         self.initial_mean = self.add_weight(
@@ -101,7 +104,13 @@ class SlotAttention(keras.layers.Layer):
         )
         self.residual.build((None, None, self.hidden_dim))
 
-    def call(self, inputs, num_slots=None, num_iterations=None, noise=None):
+    def call(
+        self,
+        inputs: Tensor,
+        num_slots: int | Tensor | None = None,
+        num_iterations: int | None = None,
+        noise: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
         num_slots = self.num_slots if num_slots is None else num_slots
         if num_iterations is None:
             num_iterations = self.num_iterations
@@ -141,12 +150,12 @@ class SlotAttention(keras.layers.Layer):
         slots = tf.reshape(updated, tf.shape(slots))
         return slots + self.residual(self.hidden(self.norm_hidden(slots)))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> tuple[Shape, ...]:
         batch, pixels, _ = input_shape
         slots = (batch, self.num_slots)
         return (*slots, self.slot_dim), (*slots, pixels)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "num_slots": self.num_slots,

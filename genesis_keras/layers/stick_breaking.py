@@ -7,11 +7,15 @@ the last scope sum to one for any alphas.
 
 import tensorflow as tf
 
+from genesis_keras.types import Tensor
+
 LOG_ZERO = -1e10
 """The log mask of an unused slot: exp gives exactly 0, and sums stay finite."""
 
 
-def clamp_value(x, lower=None, upper=None):
+def clamp_value(
+    x: Tensor, lower: float | None = None, upper: float | None = None
+) -> Tensor:
     """Clamps the value of `x`, but not its gradient."""
     clamped = x
     if lower is not None:
@@ -21,7 +25,7 @@ def clamp_value(x, lower=None, upper=None):
     return x + tf.stop_gradient(clamped - x)
 
 
-def break_stick(log_scope, alpha):
+def break_stick(log_scope: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
     """Breaks the share `alpha` off a scope.
 
     Args:
@@ -35,7 +39,7 @@ def break_stick(log_scope, alpha):
     return log_scope + tf.math.log(alpha), log_scope + tf.math.log1p(-alpha)
 
 
-def break_stick_by_logit(log_scope, logit):
+def break_stick_by_logit(log_scope: Tensor, logit: Tensor) -> tuple[Tensor, Tensor]:
     """Computes `break_stick` with `alpha = sigmoid(logit)`, stable for any logit."""
     return (
         log_scope + tf.math.log_sigmoid(logit),
@@ -43,7 +47,7 @@ def break_stick_by_logit(log_scope, logit):
     )
 
 
-def masks_from_logits(logits):
+def masks_from_logits(logits: Tensor) -> Tensor:
     """Breaks K - 1 shares off a whole stick; the last mask is the remainder.
 
     Args:

@@ -2,10 +2,12 @@
 
 import tensorflow as tf
 
+from genesis_keras.types import Tensor, TensorLike
+
 _FAR = 1e30  # larger than any distance; infinities would give NaN
 
 
-def maximum_assignment(weights):
+def maximum_assignment(weights: TensorLike) -> Tensor:
     """Assigns columns to rows such that the sum of weights is maximal.
 
     This is the Hungarian algorithm with shortest augmenting paths, applied to all

@@ -2,8 +2,10 @@
 
 import tensorflow as tf
 
+from genesis_keras.types import Tensor, TensorLike
 
-def ignore_boundaries(true_labels, width=1):
+
+def ignore_boundaries(true_labels: TensorLike, width: int = 1) -> Tensor:
     """Sets labels near boundaries to -1, which all scores ignore.
 
     A pixel is near a boundary if a pixel of another label is at most `width` pixels

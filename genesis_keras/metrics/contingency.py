@@ -4,14 +4,20 @@ import numbers
 
 import tensorflow as tf
 
+from genesis_keras.types import Array, Tensor, TensorLike
+
 MAX_CELLS = 2**25
 """Maximum number of cells in the tables of a batch (128 MiB)."""
 _FEW_LABELS = 256  # fewer labels are not renumbered, which is faster
 
 
 def contingency_table(
-    true_labels, predicted_labels, *, num_true=None, num_predicted=None
-):
+    true_labels: TensorLike,
+    predicted_labels: TensorLike,
+    *,
+    num_true: int | None = None,
+    num_predicted: int | None = None,
+) -> Tensor:
     """Counts the pixels shared by every pair of labels in each image.
 
     Args:
@@ -64,7 +70,12 @@ def contingency_table(
     return table[:, 1:-1, 1:-1]
 
 
-def score_table(true_labels, predicted_labels, num_true, num_predicted):
+def score_table(
+    true_labels: TensorLike,
+    predicted_labels: TensorLike,
+    num_true: int,
+    num_predicted: int,
+) -> Tensor:
     """Returns a contingency table for scores in which only label 0 is special.
 
     If the number of labels is not given, large labels are first renumbered in order of
@@ -80,7 +91,7 @@ def score_table(true_labels, predicted_labels, num_true, num_predicted):
     )
 
 
-def label_images(labels, argument):
+def label_images(labels: Array, argument: str) -> Tensor:
     """Validates labels of any integer type.
 
     Args:

@@ -8,6 +8,8 @@ have the names of the published weights, such as `Mixed_5b.branch1x1.conv`.
 import keras
 import tensorflow as tf
 
+from genesis_keras.types import Model, Shape, Tensor
+
 IMAGE_SIZE = 299
 NUM_FEATURES = 2048
 
@@ -20,15 +22,15 @@ class FidImages(keras.layers.Layer):
     antialiasing. Programs that resize differently give other FIDs.
     """
 
-    def call(self, images):
+    def call(self, images: Tensor) -> Tensor:
         size = [IMAGE_SIZE, IMAGE_SIZE]
         return 2.0 * tf.image.resize(images, size, antialias=False) - 1.0
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], IMAGE_SIZE, IMAGE_SIZE, 3)
 
 
-def fid_inception():
+def fid_inception() -> Model:
     """Builds the network with random weights, which have to be loaded.
 
     Returns:

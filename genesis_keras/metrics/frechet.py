@@ -8,6 +8,8 @@ import dataclasses
 
 import numpy as np
 
+from genesis_keras.types import Tensor, TensorLike
+
 
 @dataclasses.dataclass(frozen=True)
 class Moments:
@@ -25,7 +27,7 @@ class Moments:
     scatter: np.ndarray
 
     @property
-    def covariance(self):
+    def covariance(self) -> Tensor:
         """Returns the unbiased covariance `[D, D]`, as `numpy.cov`.
 
         Raises:
@@ -36,12 +38,12 @@ class Moments:
         return self.scatter / (self.count - 1)
 
 
-def no_features(dimension):
+def no_features(dimension: int) -> "Moments":
     """Returns the moments of an empty set of vectors of size `dimension`."""
     return Moments(0, np.zeros(dimension), np.zeros((dimension, dimension)))
 
 
-def add_features(moments, features):
+def add_features(moments: "Moments", features: TensorLike) -> "Moments":
     """Returns the moments after adding vectors.
 
     The batch is centred first (Chan et al., 1979), since summing raw products and
@@ -76,7 +78,7 @@ def add_features(moments, features):
     )
 
 
-def frechet_distance(first, second):
+def frechet_distance(first: "Moments", second: "Moments") -> float:
     """Squared Frechet distance between Gaussians with the given moments.
 
         d = |m1 - m2|^2 + Tr(C1) + Tr(C2) - 2 Tr((C1 C2)^(1/2))

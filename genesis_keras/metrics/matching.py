@@ -5,11 +5,16 @@ import tensorflow as tf
 from genesis_keras.metrics.assignment import maximum_assignment
 from genesis_keras.metrics.contingency import score_table
 from genesis_keras.metrics.segmentation import segmentation_covering
+from genesis_keras.types import Tensor, TensorLike
 
 
 def intersection_over_union(
-    true_labels, predicted_labels, *, num_true=None, num_predicted=None
-):
+    true_labels: TensorLike,
+    predicted_labels: TensorLike,
+    *,
+    num_true: int | None = None,
+    num_predicted: int | None = None,
+) -> Tensor:
     """IoU of every pair of a true and a predicted segment.
 
         IoU_tp = |t and p| / |t or p|
@@ -37,13 +42,13 @@ def intersection_over_union(
 
 
 def matched_iou(
-    true_labels,
-    predicted_labels,
+    true_labels: TensorLike,
+    predicted_labels: TensorLike,
     *,
-    foreground_only=False,
-    num_true=None,
-    num_predicted=None,
-):
+    foreground_only: bool = False,
+    num_true: int | None = None,
+    num_predicted: int | None = None,
+) -> Tensor:
     """Mean IoU (mIoU) of every image, by Hungarian matching.
 
     The T true segments are matched with distinct predicted segments such that the sum
@@ -82,13 +87,13 @@ def matched_iou(
 
 
 def object_recovery(
-    true_labels,
-    predicted_labels,
+    true_labels: TensorLike,
+    predicted_labels: TensorLike,
     *,
-    threshold=0.5,
-    num_true=None,
-    num_predicted=None,
-):
+    threshold: float = 0.5,
+    num_true: int | None = None,
+    num_predicted: int | None = None,
+) -> Tensor:
     """Fraction of the true objects of every image that are recovered by a segment.
 
     An object is recovered if its IoU with a predicted segment exceeds the threshold.
@@ -118,8 +123,12 @@ def object_recovery(
 
 
 def mean_best_overlap(
-    true_labels, predicted_labels, *, num_true=None, num_predicted=None
-):
+    true_labels: TensorLike,
+    predicted_labels: TensorLike,
+    *,
+    num_true: int | None = None,
+    num_predicted: int | None = None,
+) -> Tensor:
     """Mean best overlap (mBO) of every image: another name for MSC-FG.
 
     Equals `segmentation_covering` with `foreground_only=True`; see there for arguments,

@@ -17,9 +17,10 @@ from genesis_keras.metrics.contingency import (
     label_images,
     score_table,
 )
+from genesis_keras.types import Tensor, TensorLike
 
 
-def labels_from_masks(masks):
+def labels_from_masks(masks: Tensor) -> Tensor:
     """Returns the index of the largest mask at every pixel.
 
     Args:
@@ -44,13 +45,13 @@ def labels_from_masks(masks):
 
 
 def adjusted_rand_index(
-    true_labels,
-    predicted_labels,
+    true_labels: TensorLike,
+    predicted_labels: TensorLike,
     *,
-    foreground_only=False,
-    num_true=None,
-    num_predicted=None,
-):
+    foreground_only: bool = False,
+    num_true: int | None = None,
+    num_predicted: int | None = None,
+) -> Tensor:
     """Adjusted Rand index (ARI) of every image.
 
     With n_tp the number of pixels of true segment t in predicted segment p, and C(n) =
@@ -106,13 +107,13 @@ def adjusted_rand_index(
 
 
 def segmentation_covering(
-    true_labels,
-    predicted_labels,
+    true_labels: TensorLike,
+    predicted_labels: TensorLike,
     *,
-    foreground_only=False,
-    num_true=None,
-    num_predicted=None,
-):
+    foreground_only: bool = False,
+    num_true: int | None = None,
+    num_predicted: int | None = None,
+) -> Tensor:
     """Mean segmentation covering (MSC) of every image.
 
     This is the largest IoU of each true segment with any predicted one, averaged with
@@ -150,7 +151,7 @@ def segmentation_covering(
     return _nan_unless(segments > 0.0, score)
 
 
-def object_count(true_labels, *, num_true=None):
+def object_count(true_labels: TensorLike, *, num_true: int | None = None) -> Tensor:
     """Number of foreground objects of every image.
 
     Args:
@@ -169,7 +170,9 @@ def object_count(true_labels, *, num_true=None):
     return tf.math.count_nonzero(table[:, 1:, 0], axis=1, dtype=tf.int32)
 
 
-def slot_count_error(num_slots, true_labels, *, num_true=None):
+def slot_count_error(
+    num_slots: int, true_labels: TensorLike, *, num_true: int | None = None
+) -> Tensor:
     """Absolute error of the number of slots; the mean over images is the MAE.
 
     The correct number is the number of foreground objects plus one for the background

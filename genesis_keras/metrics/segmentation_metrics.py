@@ -10,6 +10,7 @@ from genesis_keras.metrics.segmentation import (
     labels_from_masks,
     segmentation_covering,
 )
+from genesis_keras.types import Config
 
 
 class _MeanOverImages(keras.metrics.Metric):
@@ -161,14 +162,14 @@ class AdjustedRandIndex(_MeanOverImages):
 
     def __init__(
         self,
-        foreground_only=False,
-        from_masks=True,
-        num_true=None,
-        num_predicted=None,
-        name="adjusted_rand_index",
-        dtype=None,
-        boundary_width=0,
-    ):
+        foreground_only: bool = False,
+        from_masks: bool = True,
+        num_true: int | None = None,
+        num_predicted: int | None = None,
+        name: str = "adjusted_rand_index",
+        dtype: str | None = None,
+        boundary_width: int = 0,
+    ) -> None:
         super().__init__(
             foreground_only, from_masks, num_true, num_predicted, name, dtype
         )
@@ -179,7 +180,7 @@ class AdjustedRandIndex(_MeanOverImages):
             true = ignore_boundaries(true, self.boundary_width)
         return super()._scores(true, predicted, **numbers)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "boundary_width": self.boundary_width}
 
 
@@ -208,13 +209,13 @@ class MeanSegmentationCovering(_MeanOverImages):
 
     def __init__(
         self,
-        foreground_only=False,
-        from_masks=True,
-        num_true=None,
-        num_predicted=None,
-        name="mean_segmentation_covering",
-        dtype=None,
-    ):
+        foreground_only: bool = False,
+        from_masks: bool = True,
+        num_true: int | None = None,
+        num_predicted: int | None = None,
+        name: str = "mean_segmentation_covering",
+        dtype: str | None = None,
+    ) -> None:
         super().__init__(
             foreground_only, from_masks, num_true, num_predicted, name, dtype
         )
@@ -245,13 +246,13 @@ class MeanMatchedIoU(_MeanOverImages):
 
     def __init__(
         self,
-        foreground_only=False,
-        from_masks=True,
-        num_true=None,
-        num_predicted=None,
-        name="mean_matched_iou",
-        dtype=None,
-    ):
+        foreground_only: bool = False,
+        from_masks: bool = True,
+        num_true: int | None = None,
+        num_predicted: int | None = None,
+        name: str = "mean_matched_iou",
+        dtype: str | None = None,
+    ) -> None:
         super().__init__(
             foreground_only, from_masks, num_true, num_predicted, name, dtype
         )
@@ -280,20 +281,20 @@ class ObjectRecovery(_MeanOverImages):
 
     def __init__(
         self,
-        threshold=0.5,
-        from_masks=True,
-        num_true=None,
-        num_predicted=None,
-        name="object_recovery",
-        dtype=None,
-    ):
+        threshold: float = 0.5,
+        from_masks: bool = True,
+        num_true: int | None = None,
+        num_predicted: int | None = None,
+        name: str = "object_recovery",
+        dtype: str | None = None,
+    ) -> None:
         super().__init__(True, from_masks, num_true, num_predicted, name, dtype)
         self.threshold = threshold
 
     def _scores(self, true, predicted, **numbers):
         return object_recovery(true, predicted, threshold=self.threshold, **numbers)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         config = super().get_config()
         del config["foreground_only"]  # objects are always the foreground
         return {**config, "threshold": self.threshold}

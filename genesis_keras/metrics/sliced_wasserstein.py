@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from genesis_keras.types import Tensor, TensorLike
+
 MIN_SIDE = 16
 """Minimum side of a level of the pyramid, in pixels."""
 _PATCH = 7
@@ -10,13 +12,13 @@ _BLUR = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16.0
 
 
 def sliced_wasserstein_distance(
-    images,
-    others,
+    images: TensorLike,
+    others: TensorLike,
     *,
-    patches_per_image=128,
-    num_directions=512,
-    seed=0,
-):
+    patches_per_image: int = 128,
+    num_directions: int = 512,
+    seed: int = 0,
+) -> list[float]:
     """Sliced Wasserstein distance between two sets of images, for each scale.
 
     As in Karras et al. (2018), random patches of 7x7 pixels are taken from each level
@@ -60,7 +62,7 @@ def sliced_wasserstein_distance(
     return {**distances, "mean": float(np.mean(list(distances.values())))}
 
 
-def laplacian_pyramid(images):
+def laplacian_pyramid(images: Tensor) -> list[Tensor]:
     """Decomposes images into details of each scale and a small blurred image.
 
     Args:

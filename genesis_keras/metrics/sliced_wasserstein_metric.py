@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from genesis_keras.metrics.sliced_wasserstein import sliced_wasserstein_distance
+from genesis_keras.types import Config
 
 
 @keras.saving.register_keras_serializable(package="genesis_keras")
@@ -35,19 +36,19 @@ class SlicedWassersteinDistance(keras.metrics.Metric):
 
     def __init__(
         self,
-        patches_per_image=128,
-        num_directions=512,
-        seed=0,
-        name="sliced_wasserstein_distance",
-        dtype=None,
-    ):
+        patches_per_image: int = 128,
+        num_directions: int = 512,
+        seed: int = 0,
+        name: str = "sliced_wasserstein_distance",
+        dtype: str | None = None,
+    ) -> None:
         super().__init__(name=name, dtype=dtype)
         self.patches_per_image = patches_per_image
         self.num_directions = num_directions
         self.seed = seed
         self._images = ([], [])
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true, y_pred, sample_weight: None = None) -> None:
         """Adds a batch.
 
         Args:
@@ -79,11 +80,11 @@ class SlicedWassersteinDistance(keras.metrics.Metric):
         )
         return tf.constant(found["mean"], self.dtype)
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         """Forgets all images."""
         self._images = ([], [])
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "patches_per_image": self.patches_per_image,

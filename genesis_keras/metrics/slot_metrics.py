@@ -39,7 +39,7 @@ class LargestSlot(_MeanOfMasks):
 
     _score = staticmethod(largest_slot)
 
-    def __init__(self, name="largest_slot", dtype=None):
+    def __init__(self, name: str = "largest_slot", dtype: str | None = None) -> None:
         super().__init__(name=name, dtype=dtype)
 
 
@@ -54,7 +54,7 @@ class UsedSlots(_MeanOfMasks):
 
     _score = staticmethod(used_slots)
 
-    def __init__(self, name="used_slots", dtype=None):
+    def __init__(self, name: str = "used_slots", dtype: str | None = None) -> None:
         super().__init__(name=name, dtype=dtype)
 
 
@@ -69,7 +69,7 @@ class MaskEntropy(_MeanOfMasks):
 
     _score = staticmethod(mask_entropy)
 
-    def __init__(self, name="mask_entropy", dtype=None):
+    def __init__(self, name: str = "mask_entropy", dtype: str | None = None) -> None:
         super().__init__(name=name, dtype=dtype)
 
 
@@ -88,10 +88,12 @@ class SlotCountError(keras.metrics.Mean):
     2.0
     """
 
-    def __init__(self, name="slot_count_error", dtype=None):
+    def __init__(
+        self, name: str = "slot_count_error", dtype: str | None = None
+    ) -> None:
         super().__init__(name=name, dtype=dtype)
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true, y_pred, sample_weight: None = None) -> None:
         """Adds a batch of images.
 
         Args:

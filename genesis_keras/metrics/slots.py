@@ -9,12 +9,13 @@ import math
 import tensorflow as tf
 
 from genesis_keras.metrics.segmentation import labels_from_masks
+from genesis_keras.types import Tensor
 
 MIN_SHARE = 0.01
 """Minimum fraction of the pixels of a slot that counts as used."""
 
 
-def slot_shares(masks):
+def slot_shares(masks: Tensor) -> Tensor:
     """Fraction of the pixels assigned to every slot, by the largest mask.
 
     Args:
@@ -31,7 +32,7 @@ def slot_shares(masks):
     return tf.reduce_mean(members, axis=[1, 2])
 
 
-def largest_slot(masks):
+def largest_slot(masks: Tensor) -> Tensor:
     """Fraction of the pixels in the largest slot of every image; 1 is a collapse.
 
     Args:
@@ -46,7 +47,7 @@ def largest_slot(masks):
     return tf.reduce_max(slot_shares(masks), axis=1)
 
 
-def used_slots(masks):
+def used_slots(masks: Tensor) -> Tensor:
     """Number of slots that have at least 1% of the pixels of an image.
 
     Args:
@@ -62,7 +63,7 @@ def used_slots(masks):
     return tf.reduce_sum(tf.cast(used, tf.float32), axis=1)
 
 
-def mask_entropy(log_masks):
+def mask_entropy(log_masks: Tensor) -> Tensor:
     """Normalised entropy of the masks, averaged over the pixels of every image.
 
         H = -1 / (H W log K) sum_pixels sum_k m_k log m_k

@@ -2,6 +2,7 @@
 
 import math
 import types
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
@@ -14,6 +15,10 @@ from genesis_keras.models.keras_methods import KerasMethods
 from genesis_keras.objectives.elbo import weighted_loss
 from genesis_keras.objectives.geco import GecoState
 from genesis_keras.presets.preset_model import PresetModel
+from genesis_keras.types import Config, Draws, Images, Outputs, Tensor
+
+if TYPE_CHECKING:
+    from genesis_keras.models.replicas import Shard
 
 _TRAINING, _EVALUATION = 0, 1  # separate streams of random numbers
 
@@ -56,7 +61,9 @@ class SceneModel(PresetModel, KerasMethods):
     min_slots = 1
     image_sizes = types.MappingProxyType({"least": 16, "power_of_two": True})
 
-    def __init__(self, image_size, num_slots, seed=None, **kwargs):
+    def __init__(
+        self, image_size: int, num_slots: int, seed: int | None = None, **kwargs: Any
+    ) -> None:
         if (problem := surroundings.problem()) is not None:
             raise ValueError(problem)
         # Inputs are not autocast: sublayers cast to low precision, images stay float32.
@@ -99,11 +106,11 @@ class SceneModel(PresetModel, KerasMethods):
                 self.optimizer.build(self.trainable_variables)
 
     @property
-    def metrics(self):
+    def metrics(self) -> list[Any]:
         """Running means since the last reset: loss, error etc., see `train_step`."""
         return list(self.trackers.values())
 
-    def train_step(self, data):
+    def train_step(self, data: Images) -> Outputs:
         """Runs a training step: forward, backward, optimiser, then the GECO update.
 
         Args:
@@ -134,7 +141,7 @@ class SceneModel(PresetModel, KerasMethods):
             logs["skipped"] = _as_log(1.0 - tf.cast(applied, "float32"))
         return logs
 
-    def draws_of(self, shard, kind, index):
+    def draws_of(self, shard: "Shard", kind: int, index: Tensor | int) -> Draws:
         """Returns the random numbers for a replica's images, as arguments of `call`.
 
         They depend on an image's position in the global batch, not on the replica, and
@@ -166,7 +173,7 @@ class SceneModel(PresetModel, KerasMethods):
         self.optimizer.iterations.assign(step + 1)
         return finite
 
-    def training_loss(self, outputs, beta, images):
+    def training_loss(self, outputs: Outputs, beta: Tensor, images: Tensor) -> Tensor:
         """Returns the loss that a training step minimises, a scalar.
 
         Args:
@@ -176,7 +183,7 @@ class SceneModel(PresetModel, KerasMethods):
         """
         return weighted_loss(outputs, beta)
 
-    def test_step(self, data):
+    def test_step(self, data: Images) -> Outputs:
         """Computes the metrics of `train_step` on a batch, without an update."""
         images = self.checked_images_of(data)
         shard = replicas.shard_of(images)
@@ -190,15 +197,19 @@ class SceneModel(PresetModel, KerasMethods):
         return self._track(self._means(outputs, loss, beta, shard), shard)
 
     @property
-    def is_generative(self):
+    def is_generative(self) -> bool:
         """Whether the model supports `sample`."""
         return type(self).sample is not SceneModel.sample
 
-    def sample(self, num_images, num_slots=None, noise=None):
+    def sample(
+        self, num_images: int, num_slots: int | None = None, noise: Tensor | None = None
+    ) -> Outputs:
         """Samples scenes from the model's prior; generative models only."""
         raise ValueError(f"{type(self).__name__} is not generative: it cannot sample")
 
-    def fixed_draws(self, num_images, num_slots=None, seed=0):
+    def fixed_draws(
+        self, num_images: int, num_slots: int | None = None, seed: int | Tensor = 0
+    ) -> Draws:
         """Returns the random arguments of `call`, determined by the seed."""
         return {}
 
@@ -228,7 +239,9 @@ class SceneModel(PresetModel, KerasMethods):
             name: _as_log(tracker.result()) for name, tracker in self.trackers.items()
         }
 
-    def check_slots(self, num_slots=None, flexible_slots=False):
+    def check_slots(
+        self, num_slots: int | Tensor | None = None, flexible_slots: bool = False
+    ) -> int | Tensor:
         """Validates and returns K of a call; defaults to K in training.
 
         Args:
@@ -249,7 +262,7 @@ class SceneModel(PresetModel, KerasMethods):
             return num_slots
         return integer("num_slots", num_slots, least=self.min_slots)
 
-    def check_latents(self, latents):
+    def check_latents(self, latents: Tensor) -> Tensor:
         """Returns latents as float32, or raises an error if they cannot be decoded.
 
         Args:
@@ -265,7 +278,7 @@ class SceneModel(PresetModel, KerasMethods):
             raise ValueError(f"latents must have shape {expected}; got {latents.shape}")
         return latents
 
-    def check_images(self, images):
+    def check_images(self, images: Tensor) -> Tensor:
         """Returns images as float32; raises an error on a wrong shape or type.
 
         Args:
@@ -290,7 +303,7 @@ class SceneModel(PresetModel, KerasMethods):
             batches.in_range(images)
         return tf.cast(images, "float32")
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "image_size": self.image_size,

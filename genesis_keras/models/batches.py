@@ -2,12 +2,15 @@
 
 import contextlib
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from genesis_keras.arguments import quoted
+from genesis_keras.types import Dataset, Images, Tensor, TensorLike
 
 _TOLERANCE = 1e-3  # resizing may exceed [0, 1] by a rounding error
 _NUM_CHECKED = 1024  # images of an array that are checked before the first step
@@ -16,7 +19,7 @@ _FOUND = re.compile(re.escape(_MESSAGE).replace(r"\{\}", r"(\S+?)") + r"(?=[\s\]
 _ADVICE = " (divide images with values from 0 to 255 by 255)"
 
 
-def images_of(data):
+def images_of(data: Images) -> TensorLike:
     """Returns the images of a batch of `fit`.
 
     Args:
@@ -30,7 +33,7 @@ def images_of(data):
     return data["image"] if isinstance(data, dict) else data
 
 
-def refuse_unused(**arguments):
+def refuse_unused(**arguments: Any) -> None:
     """Raises `ValueError` if a Keras argument is given that the models do not use.
 
     Args:
@@ -46,7 +49,7 @@ def refuse_unused(**arguments):
         )
 
 
-def check_arrays(x):
+def check_arrays(x: Any) -> None:
     """Raises `ValueError` if arrays given to `fit` do not hold images in [0, 1].
 
     Args:
@@ -58,7 +61,7 @@ def check_arrays(x):
         in_range(tf.convert_to_tensor(images[:_NUM_CHECKED]))
 
 
-def in_range(images):
+def in_range(images: Tensor) -> Tensor:
     """Returns images unchanged, after checking that their values are in [0, 1].
 
     NaN is not an error here: it is detected in training. XLA removes the check.
@@ -83,7 +86,7 @@ def in_range(images):
         return tf.identity(images)
 
 
-def finite(name, values):
+def finite(name: str, values: TensorLike) -> Tensor:
     """Returns values as a float32 tensor, after checking that they are finite.
 
     Args:
@@ -106,7 +109,7 @@ def finite(name, values):
     return values
 
 
-def checked_dataset(dataset):
+def checked_dataset(dataset: Dataset) -> Dataset:
     """Returns a `tf.data.Dataset` that checks its images by `in_range`.
 
     Args:
@@ -125,7 +128,7 @@ def checked_dataset(dataset):
 
 
 @contextlib.contextmanager
-def short_errors():
+def short_errors() -> Iterator[None]:
     """Turns the graph errors of `in_range` into a one-line `ValueError`."""
     try:
         yield

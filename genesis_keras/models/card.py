@@ -1,6 +1,7 @@
 """A table that compares the models: `python -m genesis_keras.models.card`."""
 
 import argparse
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -18,7 +19,7 @@ _COLUMNS = (
 )
 
 
-def card(image_size=64, num_slots=7):
+def card(image_size: int = 64, num_slots: int = 7) -> str:
     """Returns a Markdown table of the size, cost and features of each model.
 
     Only trainable parameters are counted. One GFLOP is 10^9 multiplications and
@@ -46,7 +47,7 @@ def card(image_size=64, num_slots=7):
     return "\n".join(lines)
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(
         prog="python -m genesis_keras.models.card",

@@ -1,5 +1,8 @@
 """The base class of the generative models: sampling, initialisation, settings."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import tensorflow as tf
 
 from genesis_keras.arguments import choice, integer, number
@@ -8,6 +11,7 @@ from genesis_keras.layers.gaussian_statistics import shift_initial_scale
 from genesis_keras.layers.random_source import ALGORITHM, seed_pair
 from genesis_keras.models import batches
 from genesis_keras.models.base import SceneModel
+from genesis_keras.types import Config, Draws, Layer, Outputs, Tensor
 
 INITIALIZATIONS = ("release", "glorot")
 
@@ -35,20 +39,20 @@ class GenerativeModel(SceneModel):
 
     def __init__(
         self,
-        image_size,
-        num_slots,
-        pixel_scale,
-        posterior_scale_bias=0.0,
-        initialization="release",
-        seed=None,
-        **kwargs,
-    ):
+        image_size: int,
+        num_slots: int,
+        pixel_scale: float,
+        posterior_scale_bias: float = 0.0,
+        initialization: str = "release",
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(image_size, num_slots, seed=seed, **kwargs)
         self.pixel_scale = number("pixel_scale", pixel_scale, above=0)
         self.posterior_scale_bias = number("posterior_scale_bias", posterior_scale_bias)
         self.initialization = choice("initialization", initialization, INITIALIZATIONS)
 
-    def initialize(self, posteriors):
+    def initialize(self, posteriors: Sequence[Layer]) -> None:
         """Applies the requested initialisation to a model that was just built.
 
         Args:
@@ -59,7 +63,9 @@ class GenerativeModel(SceneModel):
         for layer in posteriors:
             shift_initial_scale(layer, self.posterior_scale_bias)
 
-    def fixed_draws(self, num_images, num_slots=None, seed=0):
+    def fixed_draws(
+        self, num_images: int, num_slots: int | None = None, seed: int | Tensor = 0
+    ) -> Draws:
         """Returns the random arguments of `call`, determined by the seed.
 
         Args:
@@ -75,7 +81,9 @@ class GenerativeModel(SceneModel):
         noise = tf.random.stateless_normal(shape, seed_pair(seed), alg=ALGORITHM)
         return {"noise": noise}
 
-    def sample(self, num_images, num_slots=None, noise=None):
+    def sample(
+        self, num_images: int, num_slots: int | None = None, noise: Tensor | None = None
+    ) -> Outputs:
         """Samples scenes: latents from the prior, then the decoder.
 
         Args:
@@ -95,7 +103,9 @@ class GenerativeModel(SceneModel):
         latents = self.draw_latents(noise)
         return {**self.decode(latents), "latents": latents}
 
-    def draw_noise(self, noise, num_images, num_slots):
+    def draw_noise(
+        self, noise: Tensor, num_images: int | Tensor, num_slots: int | Tensor
+    ) -> Tensor:
         """Returns standard normal noise `[B, K, D]`: `noise`, or new noise if None.
 
         Args:
@@ -116,7 +126,7 @@ class GenerativeModel(SceneModel):
             )
         return noise
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "pixel_scale": self.pixel_scale,

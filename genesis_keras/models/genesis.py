@@ -1,6 +1,7 @@
 """GENESIS (Engelcke, Kosiorek, Parker Jones, Posner, ICLR 2020)."""
 
 import types
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -18,6 +19,7 @@ from genesis_keras.layers.mask_posterior import MaskPosterior
 from genesis_keras.models.generative import GenerativeModel
 from genesis_keras.models.outputs import check_outputs
 from genesis_keras.objectives.elbo import elbo
+from genesis_keras.types import Config, Outputs, Shape, Tensor
 
 HIDDEN_UNITS = 256
 
@@ -74,17 +76,17 @@ class Genesis(GenerativeModel):
 
     def __init__(
         self,
-        image_size=64,
-        num_slots=7,
-        mask_latent_dim=64,
-        component_latent_dim=16,
-        autoregressive_prior=True,
-        pixel_scale=0.7,
-        posterior_scale_bias=0.0,
-        initialization="release",
-        seed=None,
-        **kwargs,
-    ):
+        image_size: int = 64,
+        num_slots: int = 7,
+        mask_latent_dim: int = 64,
+        component_latent_dim: int = 16,
+        autoregressive_prior: bool = True,
+        pixel_scale: float = 0.7,
+        posterior_scale_bias: float = 0.0,
+        initialization: str = "release",
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(
             image_size,
             num_slots,
@@ -136,11 +138,11 @@ class Genesis(GenerativeModel):
         )
 
     @property
-    def latent_dim(self):
+    def latent_dim(self) -> int:
         """D, the size of z_m and z_c together."""
         return self.mask_latent_dim + self.component_latent_dim
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         if self.built:
             return
         mask_latents = (None, self.num_slots, self.mask_latent_dim)
@@ -156,13 +158,13 @@ class Genesis(GenerativeModel):
 
     def call(
         self,
-        images,
-        training=False,
-        num_slots=None,
-        flexible_slots=False,
-        min_mask_pixels=20.0,
-        noise=None,
-    ):
+        images: Tensor,
+        training: bool = False,
+        num_slots: int | Tensor | None = None,
+        flexible_slots: bool = False,
+        min_mask_pixels: float = 20.0,
+        noise: Tensor | None = None,
+    ) -> Outputs:
         images = self.check_images(images)
         num_slots = self.check_slots(num_slots, flexible_slots)
         noise = self.draw_noise(noise, tf.shape(images)[0], num_slots)
@@ -200,7 +202,7 @@ class Genesis(GenerativeModel):
             }
         )
 
-    def decode(self, latents):
+    def decode(self, latents: Tensor) -> Outputs:
         """Decodes latents into a scene; edit them to edit the scene.
 
         Args:
@@ -216,7 +218,7 @@ class Genesis(GenerativeModel):
         z_m, z_c = self._split(self.check_latents(latents))
         return self._mix(self.mask_decoder(z_m), z_c)
 
-    def draw_latents(self, noise):
+    def draw_latents(self, noise: Tensor) -> Tensor:
         """Samples z_m slot by slot, then z_c given z_m.
 
         Args:
@@ -250,7 +252,7 @@ class Genesis(GenerativeModel):
             return self.mask_prior(mask_latents)
         return tf.zeros_like(mask_latents), tf.ones_like(mask_latents)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "mask_latent_dim": self.mask_latent_dim,

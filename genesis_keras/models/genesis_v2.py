@@ -1,5 +1,7 @@
 """GENESIS-V2 (Engelcke, Parker Jones, Posner, NeurIPS 2021)."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -22,6 +24,7 @@ from genesis_keras.models.outputs import check_outputs
 from genesis_keras.objectives.elbo import elbo
 from genesis_keras.objectives.mask_consistency import mask_consistency
 from genesis_keras.objectives.mask_objective import MaskObjective
+from genesis_keras.types import Config, Draws, Images, Outputs, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("genesis_keras")
@@ -102,45 +105,45 @@ class GenesisV2(GenerativeModel):
 
     def __init__(
         self,
-        image_size=64,
-        num_slots=7,
-        feature_dim=64,
-        embedding_dim=8,
-        kernel="gaussian",
-        semi_convolution=True,
-        autoregressive_prior=True,
-        mask_consistency=False,
-        mask_consistency_weight=1.0,
-        mask_consistency_start=0,
-        mask_guidance=0.0,
-        mask_guidance_steps=1_500,
-        mask_guidance_final=0.0,
-        mask_responsibility=0.0,
-        mask_responsibility_start=0,
-        mask_responsibility_steps=0,
-        appearance_scale=0.0,
-        coordinate_scale=1.0,
-        final_appearance_scale=0.0,
-        final_coordinate_scale=1.0,
-        fade_start=0,
-        fade_steps=0,
-        region_passes=0,
-        region_edge_scale=0.12,
-        pooled_statistics=False,
-        glimpse_size=0,
-        stop_mask_gradient=False,
-        decoder_widening=1,
-        hard_masks=False,
-        mask_normalization="stick_breaking",
-        pixel_scale=0.7,
-        log_sigma_rate=1.0,
-        drop_small_remainder=False,
-        gate_rate=1.0,
-        posterior_scale_bias=0.0,
-        initialization="release",
-        seed=None,
-        **kwargs,
-    ):
+        image_size: int = 64,
+        num_slots: int = 7,
+        feature_dim: int = 64,
+        embedding_dim: int = 8,
+        kernel: str = "gaussian",
+        semi_convolution: bool = True,
+        autoregressive_prior: bool = True,
+        mask_consistency: bool = False,
+        mask_consistency_weight: float = 1.0,
+        mask_consistency_start: int = 0,
+        mask_guidance: float = 0.0,
+        mask_guidance_steps: int = 1_500,
+        mask_guidance_final: float = 0.0,
+        mask_responsibility: float = 0.0,
+        mask_responsibility_start: int = 0,
+        mask_responsibility_steps: int = 0,
+        appearance_scale: float = 0.0,
+        coordinate_scale: float = 1.0,
+        final_appearance_scale: float = 0.0,
+        final_coordinate_scale: float = 1.0,
+        fade_start: int = 0,
+        fade_steps: int = 0,
+        region_passes: int = 0,
+        region_edge_scale: float = 0.12,
+        pooled_statistics: bool = False,
+        glimpse_size: int = 0,
+        stop_mask_gradient: bool = False,
+        decoder_widening: int = 1,
+        hard_masks: bool = False,
+        mask_normalization: str = "stick_breaking",
+        pixel_scale: float = 0.7,
+        log_sigma_rate: float = 1.0,
+        drop_small_remainder: bool = False,
+        gate_rate: float = 1.0,
+        posterior_scale_bias: float = 0.0,
+        initialization: str = "release",
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         arguments = locals()
         super().__init__(
             image_size,
@@ -174,21 +177,21 @@ class GenesisV2(GenerativeModel):
     def _chosen(self, names):
         return {name: getattr(self, name) for name in names}
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         if not self.built:
             build_layers(self, input_shape)
             self.built = True
 
     def call(
         self,
-        images,
-        training=False,
-        num_slots=None,
-        flexible_slots=False,
-        min_mask_pixels=20.0,
-        seed_scores=None,
-        noise=None,
-    ):
+        images: Tensor,
+        training: bool = False,
+        num_slots: int | Tensor | None = None,
+        flexible_slots: bool = False,
+        min_mask_pixels: float = 20.0,
+        seed_scores: Tensor | None = None,
+        noise: Tensor | None = None,
+    ) -> Outputs:
         images = self.check_images(images)
         num_slots = self.check_slots(num_slots, flexible_slots)
         features = self.backbone(images)  # [B, H, W, F]
@@ -230,14 +233,16 @@ class GenesisV2(GenerativeModel):
             }
         )
 
-    def embed(self, features, images=None):
+    def embed(
+        self, features: Tensor, images: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Maps features `[B, H, W, F]` to embeddings `[B, H, W, 8]` and delta.
 
         The images are only used with `appearance_scale`.
         """
         return self.embedding_head(self.segmentation_head(features), images)
 
-    def decode(self, latents, num_slots=None):
+    def decode(self, latents: Tensor, num_slots: int | None = None) -> Outputs:
         """Decodes object latents into a scene; edit them to edit the scene.
 
         Args:
@@ -276,12 +281,12 @@ class GenesisV2(GenerativeModel):
             return mask_consistency(log_masks, log_object_masks)
         return tf.zeros_like(log_masks[:, 0, 0, 0, 0])
 
-    def train_step(self, data):
+    def train_step(self, data: Images) -> Outputs:
         """Advances the schedule of the embeddings, then runs a training step."""
         self.embedding_head.set_step(self.optimizer.iterations)
         return super().train_step(data)
 
-    def training_loss(self, outputs, beta, images):
+    def training_loss(self, outputs: Outputs, beta: Tensor, images: Tensor) -> Tensor:
         """Returns the loss that a training step minimises (`MaskObjective`)."""
         step = self.optimizer.iterations
         if self.mask_consistency:
@@ -291,7 +296,9 @@ class GenesisV2(GenerativeModel):
             outputs, beta, images
         ) + self.mask_objective.extra_loss(images, outputs, step, self.pixel_scale)
 
-    def fixed_draws(self, num_images, num_slots=None, seed=0):
+    def fixed_draws(
+        self, num_images: int, num_slots: int | None = None, seed: int | Tensor = 0
+    ) -> Draws:
         """Returns the random arguments of `call`, determined by the seed.
 
         Args:
@@ -314,11 +321,11 @@ class GenesisV2(GenerativeModel):
         }
 
     @property
-    def latent_dim(self):
+    def latent_dim(self) -> int:
         """D, the size of a latent."""
         return self.feature_dim
 
-    def draw_latents(self, noise):
+    def draw_latents(self, noise: Tensor) -> Tensor:
         """Samples z_1..z_K from the prior, one after the other.
 
         Args:
@@ -329,7 +336,7 @@ class GenesisV2(GenerativeModel):
         """
         return self.prior.sample(noise) if self.autoregressive_prior else noise
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             **self._chosen(SETTINGS),

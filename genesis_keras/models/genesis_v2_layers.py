@@ -8,6 +8,7 @@ from genesis_keras.layers.object_pooling import ObjectPooling
 from genesis_keras.layers.semi_convolution import SemiConvolution
 from genesis_keras.layers.unet import UNet
 from genesis_keras.objectives.mask_objective import MaskObjective
+from genesis_keras.types import Model, Shape
 
 MAX_CHANNELS = 64  # upper limit of the decoder's channels for any feature_dim
 # Constructor arguments by the layer that uses them; the base class has the others.
@@ -24,7 +25,7 @@ SETTINGS = (
 ).split() + [*_EMBEDDING, *_POOLING, *MASK_TERMS]
 
 
-def decoder_filters(feature_dim, widening):
+def decoder_filters(feature_dim: int, widening: int) -> tuple[int, ...]:
     """Returns the channels of the four blocks of the decoder, coarsest first.
 
     Args:
@@ -34,7 +35,7 @@ def decoder_filters(feature_dim, widening):
     return tuple(feature_dim * widening**power for power in (2, 1, 0, 0))
 
 
-def make_layers(model):
+def make_layers(model: Model) -> None:
     """Creates the layers of a `GenesisV2` and copies the settings they validated.
 
     Args:
@@ -97,7 +98,7 @@ def _take_checked_values(model):
             setattr(model, name, getattr(part, name))
 
 
-def build_layers(model, input_shape):
+def build_layers(model: Model, input_shape: Shape) -> None:
     """Builds the layers that `make_layers` created.
 
     Args:

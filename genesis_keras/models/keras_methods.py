@@ -2,6 +2,8 @@
 
 import types
 import warnings
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -9,6 +11,17 @@ import tensorflow as tf
 from genesis_keras.arguments import integer, quoted
 from genesis_keras.models import batches
 from genesis_keras.models.saving_methods import SavingMethods
+from genesis_keras.types import (
+    Arrays,
+    Callback,
+    Config,
+    Draws,
+    History,
+    Images,
+    Outputs,
+    Scores,
+    Tensor,
+)
 
 _INT32 = {"least": -(2**31), "most": 2**31 - 1}  # range of the seeds of a SavedModel
 
@@ -20,20 +33,20 @@ class KerasMethods(SavingMethods):
     error rather than being ignored.
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.predict_seed = types.SimpleNamespace(variable=None, used=False)
         self.told_beta = False
 
     def compile(
         self,
-        optimizer="rmsprop",
-        loss=None,
-        loss_weights=None,
-        metrics=None,
-        weighted_metrics=None,
-        **kwargs,
-    ):
+        optimizer: str = "rmsprop",
+        loss: None = None,
+        loss_weights: None = None,
+        metrics: None = None,
+        weighted_metrics: None = None,
+        **kwargs: Any,
+    ) -> None:
         """Configures the model for training; loss and metrics are built in.
 
         Args:
@@ -56,7 +69,7 @@ class KerasMethods(SavingMethods):
         )
         super().compile(optimizer, **kwargs)
 
-    def compile_from_config(self, config):
+    def compile_from_config(self, config: Config) -> None:
         """Compiles a loaded model with the settings of the saved one."""
         self.compile(**keras.saving.deserialize_keras_object(config))
         if self.built:
@@ -64,19 +77,19 @@ class KerasMethods(SavingMethods):
 
     def fit(
         self,
-        x=None,
-        y=None,
-        batch_size=None,
-        epochs=1,
-        verbose="auto",
-        callbacks=None,
-        validation_split=0.0,
-        validation_data=None,
-        shuffle=True,
-        class_weight=None,
-        sample_weight=None,
-        **kwargs,
-    ):
+        x: Images | None = None,
+        y: None = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: str = "auto",
+        callbacks: Callback | Sequence[Callback] | None = None,
+        validation_split: float = 0.0,
+        validation_data: Images | None = None,
+        shuffle: bool = True,
+        class_weight: None = None,
+        sample_weight: None = None,
+        **kwargs: Any,
+    ) -> History:
         """Trains on images.
 
         The history holds `loss`, `error` and, for models with a likelihood, `kl`,
@@ -133,8 +146,14 @@ class KerasMethods(SavingMethods):
             )
 
     def evaluate(
-        self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, **k
-    ):
+        self,
+        x: Images | None = None,
+        y: None = None,
+        batch_size: int | None = None,
+        verbose: str = "auto",
+        sample_weight: None = None,
+        **k: Any,
+    ) -> list[float] | Scores:
         """Returns the loss and metrics for images; each call gives the same values.
 
         Args:
@@ -159,14 +178,14 @@ class KerasMethods(SavingMethods):
 
     def predict(
         self,
-        x,
-        batch_size=None,
-        verbose="auto",
-        steps=None,
-        callbacks=None,
-        seed=None,
-        draws=None,
-    ):
+        x: Images,
+        batch_size: int | None = None,
+        verbose: str = "auto",
+        steps: int | None = None,
+        callbacks: Callback | Sequence[Callback] | None = None,
+        seed: int | None = None,
+        draws: Draws | None = None,
+    ) -> Arrays:
         """Returns the model's outputs for images, as NumPy arrays.
 
         The outputs depend on random numbers: the scores that select the seeds of the
@@ -205,7 +224,7 @@ class KerasMethods(SavingMethods):
                 self._checked(x), batch_size, verbose, steps, callbacks
             )
 
-    def predict_step(self, data):
+    def predict_step(self, data: Images) -> Outputs:
         """Returns the outputs for a batch."""
         data, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         images = self.checked_images_of(data)
@@ -219,7 +238,7 @@ class KerasMethods(SavingMethods):
             draws = {name: given[name] for name in draws if name in given}
         return self(images, training=False, **draws)
 
-    def checked_images_of(self, data):
+    def checked_images_of(self, data: Images) -> Tensor:
         """Returns the images of a batch, checking in the graph that they are in [0, 1].
 
         Args:

@@ -1,5 +1,7 @@
 """MONet-G: MONet (Burgess et al., 2019) as the paper trains it, with GECO."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -13,6 +15,7 @@ from genesis_keras.layers.stick_breaking import masks_from_logits
 from genesis_keras.models.generative import GenerativeModel
 from genesis_keras.models.outputs import check_outputs
 from genesis_keras.objectives.elbo import elbo
+from genesis_keras.types import Config, Outputs, Shape, Tensor
 
 MASK_PRIORS = ("softmax", "scope")
 
@@ -68,17 +71,17 @@ class Monet(GenerativeModel):
 
     def __init__(
         self,
-        image_size=64,
-        num_slots=7,
-        mask_prior="softmax",
-        component_latent_dim=16,
-        attention_filters=32,
-        pixel_scale=0.7,
-        posterior_scale_bias=0.0,
-        initialization="release",
-        seed=None,
-        **kwargs,
-    ):
+        image_size: int = 64,
+        num_slots: int = 7,
+        mask_prior: str = "softmax",
+        component_latent_dim: int = 16,
+        attention_filters: int = 32,
+        pixel_scale: float = 0.7,
+        posterior_scale_bias: float = 0.0,
+        initialization: str = "release",
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(
             image_size,
             num_slots,
@@ -109,11 +112,11 @@ class Monet(GenerativeModel):
         self.initialize([self.component_encoder.posterior])
 
     @property
-    def latent_dim(self):
+    def latent_dim(self) -> int:
         """D, the size of a latent."""
         return self.component_latent_dim
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         if self.built:
             return
         self.attention.build(input_shape)
@@ -123,13 +126,13 @@ class Monet(GenerativeModel):
 
     def call(
         self,
-        images,
-        training=False,
-        num_slots=None,
-        flexible_slots=False,
-        min_mask_pixels=20.0,
-        noise=None,
-    ):
+        images: Tensor,
+        training: bool = False,
+        num_slots: int | Tensor | None = None,
+        flexible_slots: bool = False,
+        min_mask_pixels: float = 20.0,
+        noise: Tensor | None = None,
+    ) -> Outputs:
         images = self.check_images(images)
         num_slots = self.check_slots(num_slots, flexible_slots)
         noise = self.draw_noise(noise, tf.shape(images)[0], num_slots)
@@ -164,7 +167,7 @@ class Monet(GenerativeModel):
             }
         )
 
-    def decode(self, latents):
+    def decode(self, latents: Tensor) -> Outputs:
         """Decodes latents into a scene, mixed by the reconstructed masks.
 
         Args:
@@ -185,7 +188,7 @@ class Monet(GenerativeModel):
             "reconstruction": mixture_mean(log_object_masks, components),
         }
 
-    def draw_latents(self, noise):
+    def draw_latents(self, noise: Tensor) -> Tensor:
         """Returns `noise`: the prior is N(0, 1)."""
         return noise
 
@@ -196,7 +199,7 @@ class Monet(GenerativeModel):
             return tf.sigmoid(raw), masks_from_logits(logits)
         return tf.sigmoid(raw), tf.nn.log_softmax(logits, axis=1)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "mask_prior": self.mask_prior,

@@ -2,10 +2,12 @@
 
 import tensorflow as tf
 
+from genesis_keras.types import Model
+
 _COUNTED = ("Conv2D", "Conv2DBackpropInput", "MatMul", "BatchMatMulV2")
 
 
-def operations_per_image(model):
+def operations_per_image(model: Model) -> int:
     """Returns the number of floating-point operations per image of a forward pass.
 
     Counts the multiplications and additions of all convolutions, transposed

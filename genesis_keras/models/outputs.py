@@ -6,6 +6,8 @@ masks pi; both sum to 1 over K, and are identical for models with only one kind 
 masks. Unused slots (with flexible K) have log masks of -1e10.
 """
 
+from genesis_keras.types import Outputs
+
 OUTPUTS = {
     "reconstruction": "[B, H, W, 3], components mixed by the masks of the likelihood",
     "components": "[B, K, H, W, 3], RGB mean of each slot",
@@ -28,7 +30,7 @@ OUTPUTS = {
 """Keys of the output dict, with shapes and units."""
 
 
-def check_outputs(outputs):
+def check_outputs(outputs: Outputs) -> Outputs:
     """Returns `outputs` after checking that its keys are exactly those of `OUTPUTS`.
 
     Args:

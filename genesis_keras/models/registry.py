@@ -15,7 +15,7 @@ MODELS = {
 }
 
 
-def get_model(name):
+def get_model(name: str) -> type:
     """Returns a model class by name.
 
     Args:
@@ -32,7 +32,7 @@ def get_model(name):
     return MODELS[name]
 
 
-def settings_of(model_class):
+def settings_of(model_class: type) -> list[str]:
     """Returns the names of a model's constructor arguments, in order."""
     names = list(inspect.signature(model_class.__init__).parameters)
     return [name for name in names if name not in ("self", "kwargs")]

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from genesis_keras.types import Draws, Outputs, Tensor
+
 
 class Shard(NamedTuple):
     """The images of the global batch that a replica processes.
@@ -21,12 +23,12 @@ class Shard(NamedTuple):
     global_size: tf.Tensor | int
 
     @property
-    def share(self):
+    def share(self) -> Tensor:
         """The replica's fraction of the images, a float32 scalar."""
         return tf.cast(self.size, "float32") / tf.cast(self.global_size, "float32")
 
 
-def shard_of(images):
+def shard_of(images: Tensor) -> "Shard":
     """Returns the `Shard` of the calling replica.
 
     Args:
@@ -50,7 +52,7 @@ def shard_of(images):
     )
 
 
-def take(draws, shard):
+def take(draws: Draws, shard: "Shard") -> Draws:
     """Returns a replica's part of random numbers for the global batch.
 
     Args:
@@ -70,7 +72,7 @@ def take(draws, shard):
     }
 
 
-def at_least_one(rows):
+def at_least_one(rows: Tensor) -> Tensor:
     """Returns rows `[B, ...]`, or one row of zeros if a replica has none.
 
     The last batch of an epoch may leave a replica without images, and not all
@@ -86,7 +88,7 @@ def at_least_one(rows):
     return tf.pad(rows, [[0, missing], *[[0, 0]] * (rows.shape.rank - 1)])
 
 
-def global_means(means, shard):
+def global_means(means: Outputs, shard: "Shard") -> Outputs:
     """Returns means over the global batch, each a float32 scalar.
 
     Args:
@@ -101,7 +103,7 @@ def global_means(means, shard):
     return dict(zip(means, tf.unstack(total), strict=True))
 
 
-def true_everywhere(condition):
+def true_everywhere(condition: Tensor) -> Tensor:
     """Returns whether a boolean scalar is true on all replicas."""
     context = tf.distribute.get_replica_context()
     if not _is_distributed(context):
@@ -110,7 +112,7 @@ def true_everywhere(condition):
     return context.all_reduce(tf.distribute.ReduceOp.SUM, failures) == 0.0
 
 
-def is_multi_worker():
+def is_multi_worker() -> bool:
     """Whether training runs in several processes."""
     strategy = tf.distribute.get_strategy()
     return (

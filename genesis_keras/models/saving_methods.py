@@ -1,10 +1,12 @@
 """The methods `save` and `export` of all models."""
 
 import pathlib
+from typing import Any
 
 import keras
 
 from genesis_keras.arguments import quoted
+from genesis_keras.types import PathLike
 
 
 class SavingMethods(keras.Model):
@@ -20,7 +22,13 @@ class SavingMethods(keras.Model):
     write_saved_model = None
     write_portable = None
 
-    def save(self, filepath, overwrite=True, zipped=None, **kwargs):
+    def save(
+        self,
+        filepath: PathLike,
+        overwrite: bool = True,
+        zipped: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Saves a `.keras` file or, if the path has no suffix, a SavedModel.
 
         Args:
@@ -47,12 +55,12 @@ class SavingMethods(keras.Model):
 
     def export(
         self,
-        filepath,
-        format="tf_saved_model",
-        verbose=None,
-        input_signature=None,
-        **kwargs,
-    ):
+        filepath: PathLike,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        input_signature: None = None,
+        **kwargs: Any,
+    ) -> None:
         """Exports the model for inference: as a SavedModel, an ONNX or a LiteRT file.
 
         Args:

@@ -2,6 +2,7 @@
 
 import math
 import types
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -14,6 +15,7 @@ from genesis_keras.layers.random_source import ALGORITHM, seed_pair
 from genesis_keras.layers.slot_attention import SlotAttention
 from genesis_keras.models.base import SceneModel
 from genesis_keras.models.outputs import check_outputs
+from genesis_keras.types import Config, Draws, Outputs, Shape, Tensor
 
 _NUM_CONVS = 4
 _BROADCAST_SIDE = 8
@@ -66,14 +68,14 @@ class SlotAttentionModel(SceneModel):
 
     def __init__(
         self,
-        image_size=64,
-        num_slots=7,
-        num_iterations=3,
-        slot_dim=64,
-        filters=64,
-        seed=None,
-        **kwargs,
-    ):
+        image_size: int = 64,
+        num_slots: int = 7,
+        num_iterations: int = 3,
+        slot_dim: int = 64,
+        filters: int = 64,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(image_size, num_slots, seed=seed, **kwargs)
         self.num_iterations = integer("num_iterations", num_iterations, least=1)
         self.slot_dim = integer("slot_dim", slot_dim, least=1)
@@ -138,7 +140,7 @@ class SlotAttentionModel(SceneModel):
             4, 3, padding="same", dtype=policy, name="decoder_output"
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         if self.built:
             return
         shape = input_shape
@@ -158,8 +160,13 @@ class SlotAttentionModel(SceneModel):
         self.built = True
 
     def call(
-        self, images, training=False, num_slots=None, num_iterations=None, noise=None
-    ):
+        self,
+        images: Tensor,
+        training: bool = False,
+        num_slots: int | Tensor | None = None,
+        num_iterations: int | None = None,
+        noise: Tensor | None = None,
+    ) -> Outputs:
         images = self.check_images(images)
         num_slots = self.check_slots(num_slots)
         if noise is None:
@@ -191,11 +198,11 @@ class SlotAttentionModel(SceneModel):
         )
 
     @property
-    def latent_dim(self):
+    def latent_dim(self) -> int:
         """D, the size of a slot."""
         return self.slot_dim
 
-    def encode(self, images):
+    def encode(self, images: Tensor) -> Tensor:
         """Maps images `[B, H, W, 3]` to pixel features `[B, HW, C]`."""
         x = images
         for layer in self.encoder:
@@ -204,7 +211,7 @@ class SlotAttentionModel(SceneModel):
         x = self.encoder_features(self.encoder_hidden(x))
         return tf.cast(tf.reshape(x, [-1, self.image_size**2, self.filters]), "float32")
 
-    def decode(self, slots):
+    def decode(self, slots: Tensor) -> Outputs:
         """Decodes slots into a scene; edit them to edit the scene.
 
         Args:
@@ -236,12 +243,14 @@ class SlotAttentionModel(SceneModel):
             "reconstruction": mixture_mean(log_object_masks, components),
         }
 
-    def training_loss(self, outputs, beta, images):
+    def training_loss(self, outputs: Outputs, beta: Tensor, images: Tensor) -> Tensor:
         """Returns the mean squared error over images, pixels and channels."""
         values = self.image_size**2 * 3
         return tf.reduce_mean(outputs["reconstruction_error"]) / values
 
-    def fixed_draws(self, num_images, num_slots=None, seed=0):
+    def fixed_draws(
+        self, num_images: int, num_slots: int | None = None, seed: int | Tensor = 0
+    ) -> Draws:
         """Returns the random arguments of `call`, determined by the seed.
 
         Args:
@@ -257,7 +266,7 @@ class SlotAttentionModel(SceneModel):
         noise = tf.random.stateless_normal(shape, seed_pair(seed), alg=ALGORITHM)
         return {"noise": noise}
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "num_iterations": self.num_iterations,

@@ -3,8 +3,10 @@
 import keras
 import numpy as np
 
+from genesis_keras.types import Model
 
-def check_finite_weights(model, message):
+
+def check_finite_weights(model: Model, message: str) -> None:
     """Raises an error if a weight of a model is NaN or infinite.
 
     Args:

@@ -2,8 +2,10 @@
 
 import tensorflow as tf
 
+from genesis_keras.types import Outputs, Tensor
 
-def weighted_loss(outputs, beta):
+
+def weighted_loss(outputs: Outputs, beta: Tensor) -> Tensor:
     """Returns the training loss, a scalar in nats per image.
 
     Args:
@@ -16,7 +18,7 @@ def weighted_loss(outputs, beta):
     return error + beta * tf.reduce_mean(kl)
 
 
-def elbo(reconstruction_error, kl_latents):
+def elbo(reconstruction_error: Tensor, kl_latents: Tensor) -> Tensor:
     """Returns the evidence lower bound of each image `[B]`, in nats.
 
     The KL of the masks is a regulariser and not included.

@@ -1,11 +1,13 @@
 """GECO: a constraint on the reconstruction error (Eq. 6), as part of the graph."""
 
 import dataclasses
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from genesis_keras.arguments import number
+from genesis_keras.types import Tensor
 
 BETA_MIN, BETA_MAX = 1e-10, 1e10
 
@@ -47,7 +49,13 @@ class GecoSettings:
         )
 
 
-def geco_update(beta, error_ema, is_first, error, settings):
+def geco_update(
+    beta: Tensor,
+    error_ema: Tensor,
+    is_first: Tensor,
+    error: Tensor,
+    settings: "GecoSettings",
+) -> Tensor:
     """Updates beta and the moving average of the error.
 
     `E = alpha * E + (1 - alpha) * error`, with `E = error` in the first step; `beta =
@@ -81,7 +89,7 @@ class GecoState(keras.layers.Layer):
 
     output_shape = ()  # for `summary`, since the layer is never called
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{**kwargs, "trainable": False, "dtype": "float32"})
         self.settings = None
         # All replicas compute the same values.
@@ -95,14 +103,14 @@ class GecoState(keras.layers.Layer):
         )
         self.build(())
 
-    def reset(self):
+    def reset(self) -> None:
         """Forgets all updates, as in a model that was never trained."""
         self.settings = None
         self.beta.assign(1.0)
         self.error_ema.assign(0.0)
         self.num_updates.assign(0)
 
-    def attach(self, settings):
+    def attach(self, settings: "GecoSettings") -> None:
         """Starts to update beta with `settings`; continues from an existing state.
 
         Args:
@@ -112,7 +120,7 @@ class GecoState(keras.layers.Layer):
         if int(self.num_updates.numpy()) == 0:
             self.beta.assign(settings.initial_beta)
 
-    def update(self, error):
+    def update(self, error: Tensor) -> None:
         """Updates the state if the error is finite.
 
         Args:

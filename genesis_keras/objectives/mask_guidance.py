@@ -3,9 +3,10 @@
 import tensorflow as tf
 
 from genesis_keras.distributions.latents import categorical_kl
+from genesis_keras.types import Tensor
 
 
-def mask_guidance(log_masks, log_object_masks):
+def mask_guidance(log_masks: Tensor, log_object_masks: Tensor) -> Tensor:
     """Returns KL[nograd(m) || pi] of each image `[B]`, in nats, summed over pixels.
 
     Early in training every slot may decode to the whole image, with equal object masks,

@@ -8,6 +8,7 @@ from genesis_keras.arguments import boolean, integer, number
 from genesis_keras.layers.schedules import linear_ramp
 from genesis_keras.objectives.mask_guidance import mask_guidance
 from genesis_keras.objectives.mask_responsibility import mask_responsibility
+from genesis_keras.types import Outputs, Tensor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +60,7 @@ class MaskObjective:
                 value = number(name, value, least=0)
             object.__setattr__(self, name, value)  # the class is frozen
 
-    def consistency_weight(self, step):
+    def consistency_weight(self, step: Tensor | int) -> Tensor:
         """Returns w_c at a step, a scalar tensor.
 
         Args:
@@ -68,7 +69,9 @@ class MaskObjective:
         weight = self.mask_consistency_weight
         return linear_ramp(step, 0.0, weight, self.mask_consistency_start, 0)
 
-    def extra_loss(self, images, outputs, step, pixel_scale):
+    def extra_loss(
+        self, images: Tensor, outputs: Outputs, step: Tensor | int, pixel_scale: float
+    ) -> Tensor:
         """Returns the mean over images of the terms that are not weighted by beta.
 
         Args:

@@ -2,10 +2,14 @@
 
 import tensorflow as tf
 
+from genesis_keras.types import Outputs, Tensor
+
 _FLOOR = 1e-5
 
 
-def log_responsibilities(images, log_object_masks, components, pixel_scale):
+def log_responsibilities(
+    images: Tensor, log_object_masks: Tensor, components: Tensor, pixel_scale: float
+) -> Tensor:
     """Returns the log responsibilities of the slots, `[B, K, H, W, 1]`.
 
     `r_k = pi_k N(x; x_k, sigma_x^2) / sum_j pi_j N(x; x_j, sigma_x^2)`: the E-step of
@@ -22,7 +26,7 @@ def log_responsibilities(images, log_object_masks, components, pixel_scale):
     return tf.nn.log_softmax(log_joint, axis=1)
 
 
-def mask_responsibility(images, outputs, pixel_scale):
+def mask_responsibility(images: Tensor, outputs: Outputs, pixel_scale: float) -> Tensor:
     """Returns the cross-entropy of nograd(r) and m of each image `[B]`, in nats.
 
     The loss is summed over pixels. It only affects the attention masks m, which it

@@ -1,5 +1,7 @@
 """The model card of a preset, and the table of several."""
 
+from genesis_keras.types import Config
+
 _KINDS = {"object_masks": "object masks", "masks": "attention masks"}
 _SCORES = {"ari_fg": "ARI-FG", "msc_fg": "MSC-FG", "ari": "ARI", "msc": "MSC"}
 _FACTS = {
@@ -33,7 +35,7 @@ _COLUMNS = (
 )
 
 
-def model_card(name, metadata):
+def model_card(name: str, metadata: Config) -> str:
     """Returns the model card of a preset in Markdown.
 
     Args:
@@ -56,7 +58,7 @@ def model_card(name, metadata):
     return "\n\n".join(parts) + "\n"
 
 
-def presets_table(presets):
+def presets_table(presets: dict[str, Config]) -> str:
     """Returns a Markdown table of presets.
 
     Args:
@@ -86,7 +88,7 @@ def presets_table(presets):
     return "\n".join(lines)
 
 
-def trained_on(metadata):
+def trained_on(metadata: Config) -> str:
     """Returns a sentence about the training data of a preset.
 
     Args:

@@ -3,11 +3,12 @@
 import pathlib
 
 from genesis_keras.presets import layout
+from genesis_keras.types import PathLike
 
 DEFAULT_PRESET = "genesis_v2_sprites_hard"
 
 
-def bundled_names():
+def bundled_names() -> list[str]:
     """Returns the names of the presets that come with the package, sorted."""
     if not layout.BUNDLED.is_dir():
         return []
@@ -16,7 +17,7 @@ def bundled_names():
     )
 
 
-def default_preset():
+def default_preset() -> str:
     """Returns the name of the preset that commands take where none is given.
 
     Raises:
@@ -30,7 +31,7 @@ def default_preset():
     return DEFAULT_PRESET
 
 
-def preset_name(preset):
+def preset_name(preset: PathLike) -> str:
     """Returns what to call a preset; of a run's, the name of the run.
 
     Args:
@@ -40,7 +41,7 @@ def preset_name(preset):
     return path.parent.name if path.name == layout.RUN_PRESET else path.name
 
 
-def find_preset(preset):
+def find_preset(preset: PathLike) -> pathlib.Path:
     """Returns the folder of a preset; downloads it from the Hugging Face Hub if needed.
 
     Args:

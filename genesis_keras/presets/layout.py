@@ -2,6 +2,8 @@
 
 import pathlib
 
+from genesis_keras.types import PathLike
+
 CONFIG_FILE = "config.json"
 METADATA_FILE = "metadata.json"
 WEIGHTS_FILE = "model.weights.h5"
@@ -15,7 +17,7 @@ RUN_PRESET = "preset"
 """Folder in that of a run, which the run writes at its end."""
 
 
-def is_preset(folder):
+def is_preset(folder: PathLike) -> bool:
     """Returns whether a folder has the files of a preset.
 
     Args:
@@ -25,7 +27,7 @@ def is_preset(folder):
     return all((folder / name).is_file() for name in (CONFIG_FILE, WEIGHTS_FILE))
 
 
-def example_paths(folder):
+def example_paths(folder: PathLike) -> list[pathlib.Path]:
     """Returns the paths of a preset's example pictures, in order.
 
     Args:

@@ -1,7 +1,11 @@
 """The methods of models that load and save presets."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from genesis_keras.presets.reading import bundled_presets, read_preset
 from genesis_keras.presets.writing import write_preset
+from genesis_keras.types import Array, Config, Model, PathLike
 
 
 class _ClassProperty:
@@ -19,12 +23,14 @@ class PresetModel:
     """Adds presets to a `keras.Model`, with the interface of KerasHub."""
 
     @_ClassProperty
-    def presets(cls):  # noqa: N805, a property of the class
+    def presets(cls) -> dict[str, Config]:  # noqa: N805, a property of the class
         """Dict from names of the bundled presets of this class to their metadata."""
         return bundled_presets(cls.__name__)
 
     @classmethod
-    def from_preset(cls, preset, load_weights=True, **kwargs):
+    def from_preset(
+        cls, preset: PathLike, load_weights: bool = True, **kwargs: Any
+    ) -> Model:
         """Creates a pretrained model.
 
         If called on the base class, the class of the model is that of the preset.
@@ -53,8 +59,12 @@ class PresetModel:
         return read_preset(preset, cls, load_weights, **kwargs)
 
     def save_to_preset(
-        self, preset_dir, metadata=None, weights_dtype="float32", examples=()
-    ):
+        self,
+        preset_dir: PathLike,
+        metadata: Config | None = None,
+        weights_dtype: str = "float32",
+        examples: Sequence[Array] = (),
+    ) -> None:
         """Saves the model as a preset, a folder with a model card.
 
         Args:

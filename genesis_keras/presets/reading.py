@@ -2,16 +2,18 @@
 
 import json
 import pathlib
+from typing import Any
 
 from genesis_keras.archive_sizes import check_hdf5
 from genesis_keras.presets import layout
 from genesis_keras.presets.finding import bundled_names, find_preset
+from genesis_keras.types import Config, Model, PathLike
 
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, IndexError, RuntimeError)
 _SEED_STATE = "seed_generator_state"
 
 
-def bundled_presets(kind="SceneModel"):
+def bundled_presets(kind: str = "SceneModel") -> dict[str, Config]:
     """Returns the metadata of the bundled presets.
 
     Args:
@@ -28,7 +30,7 @@ def bundled_presets(kind="SceneModel"):
     }
 
 
-def read_metadata(preset):
+def read_metadata(preset: PathLike) -> Config:
     """Returns the metadata of a preset; `{}` if it has no `metadata.json`.
 
     Args:
@@ -42,7 +44,7 @@ def read_metadata(preset):
     return _read_json(path) if path.exists() else {}
 
 
-def read_config(preset):
+def read_config(preset: PathLike) -> tuple[str, Config]:
     """Returns the class of a preset's model and its arguments.
 
     Args:
@@ -66,7 +68,9 @@ def read_config(preset):
     return name.partition(">")[2] or name, arguments
 
 
-def read_preset(preset, base, load_weights=True, **settings):
+def read_preset(
+    preset: PathLike, base: type, load_weights: bool = True, **settings: Any
+) -> Model:
     """Returns the model of a preset.
 
     Args:

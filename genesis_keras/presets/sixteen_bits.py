@@ -3,11 +3,13 @@
 import h5py
 import numpy as np
 
+from genesis_keras.types import PathLike
+
 MIN_SIZE = 1024
 """Smaller arrays (biases, scales, GECO's state) keep 32 bits, which costs little."""
 
 
-def store_in_16_bits(path):
+def store_in_16_bits(path: PathLike) -> None:
     """Stores the large arrays of a weights file as float16, compressed.
 
     Keras can read such files, and converts the values to float32, rounded to 11 bits.

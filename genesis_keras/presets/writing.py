@@ -8,6 +8,7 @@ import pathlib
 import platform
 import shutil
 import uuid
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -16,13 +17,20 @@ from genesis_keras.presets import layout
 from genesis_keras.presets.card import model_card
 from genesis_keras.presets.sixteen_bits import store_in_16_bits
 from genesis_keras.storage import new_folder
+from genesis_keras.types import Array, Config, Model, PathLike
 
 DTYPES = ("float32", "float16")
 _PACKAGES = ("genesis-keras", "keras", "tensorflow", "numpy")
 _NOT_CONFIG = ("build_config", "compile_config")
 
 
-def write_preset(model, folder, metadata=None, weights_dtype="float32", examples=()):
+def write_preset(
+    model: Model,
+    folder: PathLike,
+    metadata: Config | None = None,
+    weights_dtype: str = "float32",
+    examples: Sequence[Array] = (),
+) -> Config:
     """Writes a preset atomically.
 
     Args:
@@ -73,7 +81,7 @@ def write_preset(model, folder, metadata=None, weights_dtype="float32", examples
     return metadata
 
 
-def versions():
+def versions() -> dict[str, str]:
     """Returns the versions of Python and of relevant packages, by name."""
     found = {"python": platform.python_version()}
     for package in _PACKAGES:

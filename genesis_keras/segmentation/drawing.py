@@ -2,12 +2,13 @@
 
 import numpy as np
 
+from genesis_keras.types import Array
 from genesis_keras.visualization.palette import colour_labels
 
 _OPACITY = 0.45
 
 
-def draw_overlay(image, labels):
+def draw_overlay(image: Array, labels: Array) -> Array:
     """Returns a picture with coloured and outlined objects.
 
     Args:
@@ -20,7 +21,7 @@ def draw_overlay(image, labels):
     return np.round(opacity * colours + (1.0 - opacity) * image).astype(np.uint8)
 
 
-def outlines(labels):
+def outlines(labels: Array) -> Array:
     """Returns the outlines of objects, a boolean array `[H, W]`.
 
     Args:
@@ -37,7 +38,7 @@ def outlines(labels):
     return edges & (labels > 0)
 
 
-def cut_out(image, mask, box):
+def cut_out(image: Array, mask: Array, box: tuple[int, int, int, int]) -> Array:
     """Returns an object as uint8 RGBA `[h, w, 4]`, transparent outside its mask.
 
     Args:

@@ -1,19 +1,27 @@
 """Writes segmentations to files."""
 
 import pathlib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from genesis_keras.storage import replacing, write_json
+from genesis_keras.types import Array, Config, PathLike
 from genesis_keras.visualization import PALETTE, save_png
+
+if TYPE_CHECKING:
+    from genesis_keras.segmentation.segmentation import Segmentation
 
 LABELS_FILE = "labels.png"
 OVERLAY_FILE = "overlay.png"
 OBJECTS_FILE = "objects.json"
 
 
-def write_segmentation(folder, found, about=None):
+def write_segmentation(
+    folder: PathLike, found: "Segmentation", about: Config | None = None
+) -> None:
     """Writes the label map, the overlay, each object and a description.
 
     Args:
@@ -37,7 +45,7 @@ def write_segmentation(folder, found, about=None):
     write_json(folder / OBJECTS_FILE, {**(about or {}), **found.to_json()})
 
 
-def label_picture(labels):
+def label_picture(labels: Array) -> Image.Image:
     """Returns a label map as a palette image, whose pixel values are the labels.
 
     Args:
@@ -48,14 +56,14 @@ def label_picture(labels):
     return picture
 
 
-def palette_bytes():
+def palette_bytes() -> bytes:
     """Returns the 256 RGB colours of label maps."""
     colours = PALETTE[np.arange(256) % len(PALETTE)]
     colours[0] = 0
     return colours.tobytes()
 
 
-def folder_names(paths):
+def folder_names(paths: Iterable[PathLike]) -> list[str]:
     """Returns unique names for the results of pictures.
 
     These are the names of the pictures without suffix; if these are not unique, with

@@ -1,19 +1,23 @@
 """Finds and reads pictures."""
 
 import os
+import pathlib
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from genesis_keras.data import picture_files
 from genesis_keras.storage import local_path
+from genesis_keras.types import Array, PathLike
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 MAX_PIXELS = 100_000_000
 _DAMAGE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
-def find_pictures(names):
+def find_pictures(names: Iterable[PathLike]) -> list[pathlib.Path]:
     """Returns the paths of pictures.
 
     Args:
@@ -43,7 +47,7 @@ def find_pictures(names):
     return list(dict.fromkeys(found))
 
 
-def read_picture(picture):
+def read_picture(picture: Any) -> Array:
     """Returns a picture as uint8 RGB `[H, W, 3]`, upright.
 
     Args:

@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from genesis_keras.types import Array, Config
 
-def encode_mask(mask):
+
+def encode_mask(mask: Array) -> Config:
     """Encodes a mask as COCO's run lengths.
 
     Args:
@@ -22,7 +24,7 @@ def encode_mask(mask):
     return {"size": list(mask.shape), "counts": [0] * starts_inside + counts}
 
 
-def decode_mask(encoded):
+def decode_mask(encoded: Config) -> Array:
     """Decodes the result of `encode_mask` to a boolean mask `[H, W]`.
 
     Args:

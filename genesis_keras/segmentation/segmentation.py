@@ -6,6 +6,7 @@ import numpy as np
 
 from genesis_keras.segmentation.drawing import cut_out, draw_overlay
 from genesis_keras.segmentation.segmented_object import SegmentedObject
+from genesis_keras.types import Array, Config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,11 +27,11 @@ class Segmentation:
     objects: tuple[SegmentedObject, ...]
     outputs: dict[str, np.ndarray] = dataclasses.field(repr=False)
 
-    def overlay(self):
+    def overlay(self) -> Array:
         """Returns the picture with its objects coloured, uint8 `[H, W, 3]`."""
         return draw_overlay(self.image, self.labels)
 
-    def cut_out(self, found):
+    def cut_out(self, found: SegmentedObject) -> Array:
         """Returns an object as uint8 RGBA, cropped to its box.
 
         Args:
@@ -38,7 +39,7 @@ class Segmentation:
         """
         return cut_out(self.image, found.mask, found.box)
 
-    def to_json(self):
+    def to_json(self) -> Config:
         """Returns the size and the objects as a dict of JSON types."""
         height, width = self.labels.shape
         return {

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from genesis_keras.segmentation.run_length import encode_mask
+from genesis_keras.types import Array, Config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +31,9 @@ class SegmentedObject:
     mean_probability: float
 
     @classmethod
-    def of(cls, label, slot, mask, probability):
+    def of(
+        cls, label: int, slot: int, mask: Array, probability: Array
+    ) -> "SegmentedObject":
         """Creates an object, with its measurements.
 
         Args:
@@ -52,7 +55,7 @@ class SegmentedObject:
             float(probability[mask].mean()),
         )
 
-    def to_json(self):
+    def to_json(self) -> Config:
         """Returns a dict of JSON types, with the mask in COCO's run-length encoding."""
         return {
             "label": self.label,

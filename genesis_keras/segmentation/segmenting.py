@@ -1,5 +1,7 @@
 """Segments a picture of any size into objects."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 from PIL import Image
@@ -8,6 +10,7 @@ from genesis_keras.data.preprocessing import resize_image
 from genesis_keras.segmentation.pictures import read_picture
 from genesis_keras.segmentation.segmentation import Segmentation
 from genesis_keras.segmentation.segmented_object import SegmentedObject
+from genesis_keras.types import Array, Arrays, Config, Model, Tensor
 
 MASKS = {"object": "log_object_masks", "attention": "log_masks"}
 """Name of the kind of masks -> output of the model."""
@@ -17,16 +20,16 @@ _LONGEST_SIDE = 1024  # pixels; boundaries between objects are computed at this 
 
 
 def segment(
-    model,
-    image,
+    model: Model,
+    image: Any,
     *,
-    num_slots=None,
-    flexible_slots=None,
-    min_mask_pixels=20.0,
-    masks="attention",
-    background_share=BACKGROUND_SHARE,
-    seed=0,
-):
+    num_slots: int | None = None,
+    flexible_slots: bool | None = None,
+    min_mask_pixels: float = 20.0,
+    masks: str = "attention",
+    background_share: float = BACKGROUND_SHARE,
+    seed: int = 0,
+) -> Segmentation:
     """Segments a picture into objects.
 
     The whole picture is resized to the model's size, and the masks are resized back to
@@ -78,7 +81,7 @@ def segment(
     return _to_segmentation(image, probabilities, outputs, background_share)
 
 
-def run_model(model, image, options, seed=0):
+def run_model(model: Model, image: Array, options: Config, seed: int = 0) -> Arrays:
     """Returns a model's outputs for a picture, as arrays with a batch size of one.
 
     Args:
@@ -114,7 +117,7 @@ def _to_segmentation(image, probabilities, outputs, background_share):
     return Segmentation(image, labels, tuple(objects), outputs)
 
 
-def background_slots(slots, num_slots, share):
+def background_slots(slots: Tensor, num_slots: int, share: float) -> Array:
     """Returns which slots are background, a boolean array `[K]`.
 
     Args:

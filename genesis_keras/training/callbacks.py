@@ -2,12 +2,14 @@
 
 import math
 import time
+from collections.abc import Callable
 
 import keras
 
 from genesis_keras.arguments import number
 from genesis_keras.objectives.geco import BETA_MIN, GecoSettings
 from genesis_keras.training.progress import say
+from genesis_keras.types import Config, Model
 
 MAX_LOSS = 1e8
 MAX_SKIPPED = 100
@@ -42,13 +44,13 @@ class GECO(keras.callbacks.Callback):
 
     def __init__(
         self,
-        goal=0.5655,
-        step_size=1e-5,
-        speedup=10.0,
-        initial_beta=1.0,
-        momentum=0.99,
-        min_beta=BETA_MIN,
-    ):
+        goal: float = 0.5655,
+        step_size: float = 1e-5,
+        speedup: float = 10.0,
+        initial_beta: float = 1.0,
+        momentum: float = 0.99,
+        min_beta: float = BETA_MIN,
+    ) -> None:
         super().__init__()
         self.goal = number("goal", goal)
         self.step_size = number("step_size", step_size, above=0)
@@ -57,7 +59,7 @@ class GECO(keras.callbacks.Callback):
         self.momentum = number("momentum", momentum, least=0, below=1)
         self.min_beta = number("min_beta", min_beta, above=0)
 
-    def set_model(self, model):
+    def set_model(self, model: Model) -> None:
         super().set_model(model)
         if not model.has_likelihood:
             raise ValueError(
@@ -75,11 +77,11 @@ class GECO(keras.callbacks.Callback):
             model.geco.attach(settings)
             model.train_function = None  # its graph contains the settings as constants
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Config | None = None) -> None:
         """Adds beta, and E and C in nats per pixel and channel, to the logs."""
         self._log(logs)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Config | None = None) -> None:
         """Adds the same values to the history."""
         self._log(logs)
 
@@ -100,21 +102,21 @@ class Throughput(keras.callbacks.Callback):
             that they are means over recent steps.
     """
 
-    def __init__(self, batch_size, every):
+    def __init__(self, batch_size: int, every: int) -> None:
         super().__init__()
         self.batch_size = batch_size
         self.every = every
         self.seconds = 0.0
         self.steps = 0
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: Config | None = None) -> None:
         """Starts the clock, and regularly resets the means."""
         if self.steps == self.every:
             self.model.reset_metrics()
             self.seconds, self.steps = 0.0, 0
         self.start = time.perf_counter()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Config | None = None) -> None:
         """Adds the rate to the logs, except for the first step, which compiles."""
         self.steps += 1
         if batch:
@@ -131,11 +133,11 @@ class DivergenceGuard(keras.callbacks.Callback):
     `SkippingOptimizer`), it prints each of them, and stops the run after 100 in a row.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.skipped = 0
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Config | None = None) -> None:
         """Checks the loss.
 
         Raises:
@@ -169,12 +171,14 @@ class Every(keras.callbacks.Callback):
         last_step: The last step of the run.
     """
 
-    def __init__(self, actions, last_step):
+    def __init__(
+        self, actions: list[tuple[int, Callable[[int, Config], None]]], last_step: int
+    ) -> None:
         super().__init__()
         self.actions = actions
         self.last_step = last_step
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Config | None = None) -> None:
         """Runs the actions that are due; `step` includes the steps of resumed runs."""
         step = int(self.model.optimizer.iterations.numpy())
         for interval, action in self.actions:

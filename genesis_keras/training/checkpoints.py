@@ -10,6 +10,7 @@ import dataclasses
 import json
 import pathlib
 import zipfile
+from typing import TYPE_CHECKING
 
 import keras
 
@@ -28,6 +29,10 @@ from genesis_keras.training.saved_files import (
     checkpoint_steps,
     read_record,
 )
+from genesis_keras.types import Config, Model, PathLike
+
+if TYPE_CHECKING:
+    from genesis_keras.training.run_config import RunConfig
 
 
 class CheckpointStore:
@@ -44,22 +49,24 @@ class CheckpointStore:
         facts: Function that returns a dict to add to the record of each checkpoint.
     """
 
-    def __init__(self, folder, keep=3, config=None):
+    def __init__(
+        self, folder: PathLike, keep: int = 3, config: "RunConfig | None" = None
+    ) -> None:
         self.folder = pathlib.Path(folder)
         self.keep = keep
         self.config = config
         self.record = None
         self.facts = dict
 
-    def steps(self):
+    def steps(self) -> list[int]:
         """Returns the steps with a checkpoint, oldest first."""
         return checkpoint_steps(self.folder)
 
-    def path(self, step):
+    def path(self, step: int) -> pathlib.Path:
         """Returns the path of the checkpoint of a step."""
         return checkpoint_path(self.folder, step)
 
-    def save(self, model, step):
+    def save(self, model: Model, step: int) -> None:
         """Writes a checkpoint, then deletes the oldest in excess of `keep`.
 
         Args:
@@ -74,7 +81,7 @@ class CheckpointStore:
         for old in self.steps()[: -self.keep]:
             self.path(old).unlink()
 
-    def restore(self, last=None):
+    def restore(self, last: PathLike | None = None) -> tuple[Model, int] | None:
         """Loads the newest checkpoint that can be read.
 
         Args:
@@ -142,7 +149,7 @@ def _check_run(model, path, recorded, config):
         )
 
 
-def run_record(model, step, config=None):
+def run_record(model: Model, step: int, config: "RunConfig | None" = None) -> Config:
     """Returns the record of a run for a model file: model, step and settings.
 
     Args:
@@ -156,7 +163,7 @@ def run_record(model, step, config=None):
     return record
 
 
-def save_model(model, path, record=None):
+def save_model(model: Model, path: PathLike, record: Config | None = None) -> None:
     """Writes a `.keras` file atomically.
 
     Args:
@@ -176,7 +183,7 @@ def save_model(model, path, record=None):
                 archive.writestr(RECORD, json.dumps(record))
 
 
-def load_model(path):
+def load_model(path: PathLike) -> Model:
     """Reads a `.keras` file.
 
     Args:

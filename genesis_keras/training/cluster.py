@@ -21,7 +21,7 @@ class Cluster:
     name: str
 
 
-def read_cluster(text):
+def read_cluster(text: str) -> "Cluster | None":
     """Parses `TF_CONFIG`.
 
     Args:

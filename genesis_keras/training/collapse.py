@@ -10,6 +10,7 @@ import tensorflow as tf
 from genesis_keras.metrics.slots import largest_slot, mask_entropy, used_slots
 from genesis_keras.storage import write_json
 from genesis_keras.training.progress import say
+from genesis_keras.types import Config, Model, Outputs, PathLike, Scores, Tensor
 
 WATCH_FILE = "watch.json"
 MIN_USED_SLOTS = 1.5
@@ -20,7 +21,7 @@ MIN_KL = 1.0
 _PATIENCE = 2  # checks in a row before a warning, as runs often start like this
 
 
-def slot_statistics(outputs, has_likelihood=True):
+def slot_statistics(outputs: Outputs, has_likelihood: bool = True) -> Scores:
     """Returns statistics of the use of slots in the object masks of a batch.
 
     Args:
@@ -42,7 +43,7 @@ def slot_statistics(outputs, has_likelihood=True):
     return {name: float(tf.reduce_mean(v)) for name, v in statistics.items()}
 
 
-def problems(statistics):
+def problems(statistics: Scores) -> list[str]:
     """Returns descriptions of the problems that `slot_statistics` indicate."""
     found = []
     if statistics["used_slots"] < MIN_USED_SLOTS:
@@ -73,7 +74,9 @@ class SlotWatch:
             removed.
     """
 
-    def __init__(self, model, images, workdir, step=0):
+    def __init__(
+        self, model: Model, images: Tensor, workdir: PathLike, step: int = 0
+    ) -> None:
         self.model = model
         self.images = images
         self.path = pathlib.Path(workdir) / WATCH_FILE
@@ -95,7 +98,7 @@ class SlotWatch:
             )
             return []
 
-    def check(self, step):
+    def check(self, step: int) -> Scores:
         """Computes and records the use of slots, and prints warnings.
 
         Args:
@@ -119,7 +122,7 @@ class SlotWatch:
         return statistics
 
 
-def read_watch(workdir):
+def read_watch(workdir: PathLike) -> list[Config]:
     """Returns the record of a run; an empty list if there is none.
 
     Args:

@@ -1,14 +1,16 @@
 """Resolves the settings of a run from defaults, a recipe and the user's choices."""
 
 import dataclasses
+from collections.abc import Sequence
 
 from genesis_keras.data.registry import get_spec
 from genesis_keras.training.devices import sees_gpu
 from genesis_keras.training.recipes import RECIPES
 from genesis_keras.training.run_config import MODELS, RunConfig, check_settings
+from genesis_keras.types import Config
 
 
-def resolve(overrides):
+def resolve(overrides: Config | None) -> RunConfig:
     """Returns the settings of a run, with precedence overrides > recipe > defaults.
 
     A recipe's settings for a data set take precedence over its general ones, and those
@@ -44,7 +46,7 @@ def _default_recipe(spec):
     return spec.recipe if spec.recipe == "fast" or sees_gpu() else "fast"
 
 
-def models_with(name):
+def models_with(name: str) -> Sequence[str]:
     """Returns the names of the models that have a setting."""
     field = next(f for f in dataclasses.fields(RunConfig) if f.name == name)
     return field.metadata["of"] or MODELS

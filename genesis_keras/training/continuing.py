@@ -11,13 +11,16 @@ from genesis_keras.training.saved_files import (
     read_record,
     saved_models,
 )
+from genesis_keras.types import Config, PathLike
 
 FREE = {"steps", "data_dir", "manual_dir", "strategy", "worker_timeout"}
 FREE |= {"summary_every", "picture_every", "checkpoint_every"}
 """Settings that may change when a run is resumed."""
 
 
-def locate(overrides, workdir=None, resume=False):
+def locate(
+    overrides: Config, workdir: PathLike | None = None, resume: bool = False
+) -> tuple[RunConfig, PathLike]:
     """Returns the settings and the folder of a run, given the user's choices.
 
     A resumed run keeps its own settings; only those chosen by the user are compared
@@ -43,7 +46,7 @@ def locate(overrides, workdir=None, resume=False):
     return config, workdir
 
 
-def settings_to_go_on(workdir, overrides):
+def settings_to_go_on(workdir: PathLike, overrides: Config) -> RunConfig:
     """Returns the `RunConfig` with which the run in a folder is resumed.
 
     A run that has not saved anything yet is restarted if other settings are chosen.
@@ -69,7 +72,7 @@ def settings_to_go_on(workdir, overrides):
     return resolve(overrides) if changed else dataclasses.replace(before, **chosen)
 
 
-def check_same_run(workdir, config):
+def check_same_run(workdir: PathLike, config: RunConfig) -> None:
     """Raises `ValueError` if the run in a folder has other settings.
 
     Args:
@@ -81,7 +84,7 @@ def check_same_run(workdir, config):
         raise ValueError(_refusal(workdir, changed))
 
 
-def decisive_settings(config):
+def decisive_settings(config: RunConfig) -> Config:
     """Returns the settings that must be the same in all processes of a job.
 
     Args:
@@ -91,7 +94,7 @@ def decisive_settings(config):
     return {k: v for k, v in settings.items() if k not in FREE - {"steps"}}
 
 
-def changed_settings(before, after):
+def changed_settings(before: Config, after: Config) -> list[str]:
     """Returns the changes that prevent resuming a run, as "NAME=OLD became NEW".
 
     Ignores settings that may change when a run is resumed, settings that the model does
@@ -111,7 +114,7 @@ def changed_settings(before, after):
     ]
 
 
-def settings_of(workdir):
+def settings_of(workdir: PathLike) -> RunConfig | None:
     """Returns the `RunConfig` of the run in a folder, or None if there is no run.
 
     If `config.json` is missing, the newest checkpoint is used.
@@ -142,7 +145,7 @@ def settings_of(workdir):
     return None
 
 
-def holds_run(workdir):
+def holds_run(workdir: PathLike) -> bool:
     """Whether a folder contains results of a run that could be lost.
 
     Args:

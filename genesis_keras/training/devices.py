@@ -6,7 +6,7 @@ import re
 
 
 @functools.cache
-def sees_gpu():
+def sees_gpu() -> bool:
     """Returns whether TensorFlow sees a GPU.
 
     TensorFlow is only imported if the machine has the device file of a GPU.
@@ -20,7 +20,7 @@ def sees_gpu():
 
 
 @functools.cache
-def best_precision():
+def best_precision() -> str:
     """Returns the precision in which this machine trains fastest.
 
     Returns:

@@ -7,9 +7,12 @@ import tensorflow as tf
 from genesis_keras.training.cluster import Cluster, read_cluster
 from genesis_keras.training.rendezvous import meet
 from genesis_keras.training.run_config import STRATEGIES
+from genesis_keras.types import Config, Dataset, Strategy
 
 
-def make_strategy(name, settings=None, worker_timeout=0):
+def make_strategy(
+    name: str, settings: Config | None = None, worker_timeout: int = 0
+) -> Strategy:
     """Returns a `tf.distribute` strategy.
 
     A multi-worker strategy must be created before TensorFlow is used for anything else.
@@ -44,7 +47,7 @@ def make_strategy(name, settings=None, worker_timeout=0):
     return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
 
 
-def is_chief(strategy):
+def is_chief(strategy: Strategy) -> bool:
     """Whether this process is the one that writes checkpoints and logs."""
     resolver = strategy.cluster_resolver
     if resolver is None or not resolver.task_type:
@@ -54,7 +57,7 @@ def is_chief(strategy):
     return resolver.task_type == "worker" and resolver.task_id == 0
 
 
-def distribute(dataset, strategy, batch_size):
+def distribute(dataset: Dataset, strategy: Strategy, batch_size: int) -> Dataset:
     """Splits each global batch among the replicas, in order.
 
     Args:
@@ -94,7 +97,7 @@ def distribute(dataset, strategy, batch_size):
     return strategy.distribute_datasets_from_function(of_worker)
 
 
-def check_same_everywhere(strategy, name, value):
+def check_same_everywhere(strategy: Strategy, name: str, value: int) -> None:
     """Raises `ValueError` unless a number is the same in all processes of a job.
 
     Args:

@@ -1,16 +1,21 @@
 """Errors of TensorFlow in a run, in the words of the run."""
 
 import contextlib
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
 from genesis_keras.data.preparation import prepare
 from genesis_keras.data.registry import get_spec
 from genesis_keras.training.rendezvous import WorkerLostError
+from genesis_keras.types import Strategy
+
+if TYPE_CHECKING:
+    from genesis_keras.training.run_config import RunConfig
 
 
 @contextlib.contextmanager
-def naming_lost_workers(strategy):
+def naming_lost_workers(strategy: Strategy):
     """Raises `WorkerLostError` instead of TensorFlow's errors if a worker is lost.
 
     Args:
@@ -33,7 +38,7 @@ def naming_lost_workers(strategy):
 
 
 @contextlib.contextmanager
-def explaining(config):
+def explaining(config: "RunConfig"):
     """Translates TensorFlow's errors in a training step to clear messages.
 
     Args:

@@ -3,16 +3,18 @@
 import dataclasses
 import json
 import pathlib
+from typing import Any
 
 from genesis_keras.training.config import models_with, resolve
 from genesis_keras.training.recipes import RECIPES
 from genesis_keras.training.run_config import MODELS, RunConfig, check_settings
+from genesis_keras.types import Config, PathLike
 
 # A file with all of these was written by a run.
 _OF_A_RUN = {"model", "dataset", "recipe", "seed", "steps", "batch_size"}
 
 
-def define_settings(parser):
+def define_settings(parser: Any) -> None:
     """Adds a flag for each setting, grouped by topic, and `--config`.
 
     Args:
@@ -35,7 +37,7 @@ def define_settings(parser):
             )
 
 
-def chosen_settings(options):
+def chosen_settings(options: Config) -> Config:
     """Returns the settings chosen by the user: those of the file, then the flags.
 
     Args:
@@ -48,7 +50,7 @@ def chosen_settings(options):
     return check_settings(values)
 
 
-def given_settings(options):
+def given_settings(options: Config) -> Config:
     """Returns the settings given as flags.
 
     Args:
@@ -58,7 +60,7 @@ def given_settings(options):
     return {n: v for n, v in vars(options).items() if n in names and v is not None}
 
 
-def read_settings(path, model=None):
+def read_settings(path: PathLike, model: str | None = None) -> Config:
     """Reads a JSON object of settings.
 
     The `config.json` of a run lists the settings of all models; those that the model of
@@ -91,7 +93,7 @@ def _meaning(field):
     return meaning if models == MODELS else f"{meaning} ({', '.join(models)} only)"
 
 
-def flags_table():
+def flags_table() -> str:
     """Returns the table of settings for the documentation."""
     lines = [
         "| flag | `fast` on sprites | `paper` | meaning |",
@@ -105,7 +107,7 @@ def flags_table():
     return "\n".join(lines)
 
 
-def recipes_table():
+def recipes_table() -> str:
     """Returns the documentation's table of the recipes' settings for other models."""
     lines = ["| model | recipe | settings |", "| --- " * 3 + "|"]
     for recipe in sorted(RECIPES):

@@ -5,12 +5,15 @@ import fcntl
 import os
 import pathlib
 import socket
+from collections.abc import Iterator
+
+from genesis_keras.types import PathLike
 
 LOCK_FILE = ".lock"
 
 
 @contextlib.contextmanager
-def exclusive(workdir):
+def exclusive(workdir: PathLike) -> Iterator[None]:
     """Locks a folder; the lock is released when the process ends for any reason.
 
     Args:

@@ -1,9 +1,13 @@
 """Adam with the paper's settings, and optional warm-up, decay and averaging."""
 
 import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
+
+from genesis_keras.types import Config, Model, Optimizer, Tensor, Variable
 
 _EPSILON = 1e-8  # as in the authors' release; Keras's default is 1e-7
 _FINAL_FRACTION = 0.02
@@ -21,19 +25,21 @@ class WarmupHalving(keras.optimizers.schedules.LearningRateSchedule):
             warm-up.
     """
 
-    def __init__(self, learning_rate, warmup_steps, halving_steps):
+    def __init__(
+        self, learning_rate: float, warmup_steps: int, halving_steps: int
+    ) -> None:
         super().__init__()
         self.learning_rate = learning_rate
         self.warmup_steps = warmup_steps
         self.halving_steps = halving_steps
 
-    def __call__(self, step):
+    def __call__(self, step: int) -> Tensor:
         step = keras.ops.cast(step, "float32")
         warmup = keras.ops.minimum(step / max(self.warmup_steps, 1), 1.0)
         decay = keras.ops.power(0.5, step / self.halving_steps)
         return self.learning_rate * decay * (warmup if self.warmup_steps else 1.0)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "learning_rate": self.learning_rate,
             "warmup_steps": self.warmup_steps,
@@ -53,7 +59,9 @@ class SkippingOptimizer(keras.optimizers.LossScaleOptimizer):
 
     skips_batches = True
 
-    def __init__(self, inner_optimizer, initial_scale=1.0, **kwargs):
+    def __init__(
+        self, inner_optimizer: Optimizer, initial_scale: float = 1.0, **kwargs: Any
+    ) -> None:
         if initial_scale == 1.0:
             kwargs["dynamic_growth_steps"] = _NEVER
         super().__init__(inner_optimizer, initial_scale=initial_scale, **kwargs)
@@ -77,11 +85,11 @@ class AidedAdam(keras.optimizers.Adam):
         **kwargs: Keyword arguments of `keras.optimizers.Adam`.
     """
 
-    def __init__(self, clip_norm=0.0, **kwargs):
+    def __init__(self, clip_norm: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.clip_norm = clip_norm
 
-    def build(self, variables):
+    def build(self, variables: Sequence[Variable]) -> None:
         """Creates the optimiser's variables."""
         super().build(variables)
         if self.use_ema:
@@ -89,7 +97,11 @@ class AidedAdam(keras.optimizers.Adam):
             for average, variable in zip(averages, variables, strict=True):
                 average.assign(variable)
 
-    def apply(self, grads, trainable_variables=None):
+    def apply(
+        self,
+        grads: Sequence[Tensor],
+        trainable_variables: Sequence[Variable] | None = None,
+    ) -> None:
         """Updates the weights with the clipped gradients."""
         if self.clip_norm:
             grads = self._clip(grads)
@@ -104,12 +116,12 @@ class AidedAdam(keras.optimizers.Adam):
         factor = self.clip_norm / tf.maximum(norm, self.clip_norm)
         return [None if g is None else g * tf.cast(factor, g.dtype) for g in grads]
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "clip_norm": self.clip_norm}
 
 
 @contextlib.contextmanager
-def averaged_weights(model):
+def averaged_weights(model: Model) -> Iterator[None]:
     """Context manager in which a model has the average of its weights.
 
     Does nothing if the optimiser keeps no average. The weights are restored exactly,
@@ -133,13 +145,13 @@ def averaged_weights(model):
 
 
 def make_optimizer(
-    learning_rate,
-    warmup_steps=0,
-    decay_steps=0,
-    halving_steps=0,
-    clip_norm=0.0,
-    ema_momentum=0.0,
-):
+    learning_rate: float,
+    warmup_steps: int = 0,
+    decay_steps: int = 0,
+    halving_steps: int = 0,
+    clip_norm: float = 0.0,
+    ema_momentum: float = 0.0,
+) -> Optimizer:
     """Returns Adam with epsilon 1e-8.
 
     The schedule depends on the step but not on the length of the run, so that a run can

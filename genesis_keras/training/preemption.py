@@ -5,8 +5,11 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 
 import keras
+
+from genesis_keras.types import Config
 
 RESTART = 75
 """Exit code of a run that was stopped by SIGTERM: restart it with --resume.
@@ -27,12 +30,12 @@ class PreemptedError(RuntimeError):
         code: Exit code of the program.
     """
 
-    def __init__(self, message, code=RESTART):
+    def __init__(self, message: str, code: int = RESTART) -> None:
         super().__init__(message)
         self.code = code
 
 
-def exit_on_signals():
+def exit_on_signals() -> None:
     """Makes SIGTERM and Ctrl-C end the program when no step is running, too.
 
     `Preemption` is only active during training; before and after it there is nothing to
@@ -65,7 +68,7 @@ class Preemption(keras.callbacks.Callback):
             job does.
     """
 
-    def __init__(self, save):
+    def __init__(self, save: Callable[[int], None] | None) -> None:
         super().__init__()
         self.save = save
         self.received = None
@@ -82,7 +85,7 @@ class Preemption(keras.callbacks.Callback):
     def __exit__(self, *_):
         self._stack.close()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Config | None = None) -> None:
         """Saves and stops if a signal has been received.
 
         Raises:

@@ -4,8 +4,11 @@ import collections
 import contextlib
 import sys
 import time
+from collections.abc import Callable
 
 import keras
+
+from genesis_keras.types import Config
 
 WIDTH = 79
 """Maximum length of a line; some terminals wrap at the last column."""
@@ -53,7 +56,7 @@ class _Terminal:
 _TERMINAL = _Terminal()
 
 
-def say(text):
+def say(text: str) -> None:
     """Prints a line above the current progress line.
 
     Args:
@@ -62,7 +65,7 @@ def say(text):
     _TERMINAL.say(text)
 
 
-def duration(seconds):
+def duration(seconds: float) -> str:
     """Formats a duration in the most readable unit.
 
     Args:
@@ -92,7 +95,12 @@ class Progress(keras.callbacks.Callback):
         clock: Function that returns the time in seconds.
     """
 
-    def __init__(self, last_step, batch_size, clock=time.monotonic):
+    def __init__(
+        self,
+        last_step: int,
+        batch_size: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__()
         self.last_step = last_step
         self.batch_size = batch_size
@@ -102,7 +110,7 @@ class Progress(keras.callbacks.Callback):
         self._shown = clock()
         self._estimated = False
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Config | None = None) -> None:
         """Updates the line if it is due."""
         now = self.clock()
         self._ends.append(now)
@@ -116,11 +124,11 @@ class Progress(keras.callbacks.Callback):
             show = _TERMINAL.show if is_terminal else _TERMINAL.say
             show(self.line(step, logs or {}))
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Config | None = None) -> None:
         """Keeps the last line on the terminal."""
         _TERMINAL.end_line()
 
-    def line(self, step, logs):
+    def line(self, step: int, logs: Config | None) -> str:
         """Returns the line for a step, of at most `WIDTH` characters.
 
         Args:

@@ -4,6 +4,7 @@ import time
 
 from genesis_keras.environment import environment
 from genesis_keras.presets.writing import versions
+from genesis_keras.types import Config
 
 KEPT = ("minutes", "hardware", "commit", "versions")
 """Members of a `run_record` that are written here."""
@@ -17,7 +18,7 @@ class Provenance:
             a run that starts.
     """
 
-    def __init__(self, record=None):
+    def __init__(self, record: Config | None = None) -> None:
         self.before = record
         self.start = time.monotonic()
         place = environment()
@@ -27,7 +28,7 @@ class Provenance:
             "versions": versions(),
         }
 
-    def facts(self):
+    def facts(self) -> Config:
         """Returns what is known now, a dict with the names of `KEPT`.
 
         Minutes are those of all parts of the run, up to the checkpoint from which the
@@ -50,7 +51,7 @@ class Provenance:
         }
 
 
-def describe_hardware(place):
+def describe_hardware(place: dict[str, str]) -> str:
     """Returns a machine in words.
 
     Args:

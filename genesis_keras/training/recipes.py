@@ -3,6 +3,8 @@
 import dataclasses
 from collections.abc import Mapping
 
+from genesis_keras.types import Config, Model
+
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
@@ -31,7 +33,7 @@ class Recipe:
     )
     scales: bool = True
 
-    def settings_for(self, dataset, model):
+    def settings_for(self, dataset: str, model: Model) -> Config:
         """Returns all settings of the recipe for a data set and a model.
 
         Args:
@@ -44,7 +46,7 @@ class Recipe:
             **self.model_settings.get(model, {}),
         }
 
-    def schedule(self, settings, steps):
+    def schedule(self, settings: Config, steps: int) -> Config:
         """Returns the settings in `SCHEDULE`, scaled to another number of steps.
 
         Each keeps its proportion of the steps; 0 stays 0.

@@ -12,8 +12,13 @@ import json
 import socket
 import threading
 import time
+from typing import TYPE_CHECKING
 
 from genesis_keras.training.progress import say
+from genesis_keras.types import Config
+
+if TYPE_CHECKING:
+    from genesis_keras.training.cluster import Cluster
 
 _SAY_EVERY = 30.0  # seconds
 _TRY_EVERY = 0.2
@@ -25,7 +30,7 @@ class WorkerLostError(RuntimeError):
     """Another process of a multi-worker job is gone; restart all of them."""
 
 
-def meet(cluster, settings, timeout):
+def meet(cluster: "Cluster", settings: Config, timeout: int) -> None:
     """Waits until all processes of a job have started, and compares their settings.
 
     Every 30 seconds the missing processes are printed.

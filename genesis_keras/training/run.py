@@ -3,6 +3,8 @@
 import contextlib
 import dataclasses
 import pathlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import keras
 import tensorflow as tf
@@ -47,6 +49,10 @@ from genesis_keras.training.summaries import (
     Shown,
     event_writer,
 )
+from genesis_keras.types import Model, PathLike, Scores
+
+if TYPE_CHECKING:
+    from genesis_keras.training.run_config import RunConfig
 
 _JIT = {"auto": "auto", "on": True, "off": False}
 _NUM_PICTURES = 8
@@ -55,7 +61,12 @@ _NUM_PICTURES = 8
 _FLOAT16_SCALE = 2.0**6
 
 
-def train(config, workdir, resume=False, validate=None):
+def train(
+    config: "RunConfig",
+    workdir: PathLike,
+    resume: bool = False,
+    validate: Callable[[Model], Scores] | None = None,
+) -> Model:
     """Trains a model and saves it in `workdir`.
 
     The folder will contain `config.json`, `checkpoints/`, TensorBoard events,
@@ -114,7 +125,7 @@ def train(config, workdir, resume=False, validate=None):
     return model
 
 
-def build_model(config):
+def build_model(config: "RunConfig") -> Model:
     """Returns an untrained, compiled model.
 
     Args:

@@ -9,6 +9,7 @@ from genesis_keras.storage import write_json
 from genesis_keras.training.devices import best_precision
 from genesis_keras.training.recipes import RECIPES
 from genesis_keras.training.validation import checked, setting
+from genesis_keras.types import Config, PathLike
 
 CONFIG_FILE = "config.json"
 MODELS = ("genesis_v2", "genesis", "monet", "slot_attention")
@@ -258,12 +259,12 @@ class RunConfig:
                 f"{self.geco_min_beta}; got {self.geco_initial_beta}"
             )
 
-    def save(self, workdir):
+    def save(self, workdir: PathLike) -> None:
         """Writes the settings to `workdir/config.json`."""
         write_json(pathlib.Path(workdir) / CONFIG_FILE, dataclasses.asdict(self))
 
     @classmethod
-    def load(cls, workdir):
+    def load(cls, workdir: PathLike) -> "RunConfig":
         """Reads the settings of the run in `workdir`.
 
         Args:
@@ -286,7 +287,7 @@ class RunConfig:
             raise ValueError(f"{str(path)!r} is damaged: {error}") from error
 
 
-def check_settings(settings):
+def check_settings(settings: Config) -> Config:
     """Validates settings; returns them with their declared types.
 
     Args:

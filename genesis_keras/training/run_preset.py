@@ -10,11 +10,14 @@ from genesis_keras.presets.writing import write_preset
 from genesis_keras.training.config import resolve
 from genesis_keras.training.provenance import KEPT
 from genesis_keras.training.run_config import RunConfig
+from genesis_keras.types import Config, Model, PathLike
 
 _PLACES = ("data_dir", "manual_dir")  # of one machine
 
 
-def write_run_preset(model, workdir, config, record):
+def write_run_preset(
+    model: Model, workdir: PathLike, config: RunConfig, record: Config | None
+) -> pathlib.Path:
     """Writes the preset of a run, `workdir/preset`; it replaces an earlier one.
 
     Args:
@@ -35,7 +38,7 @@ def write_run_preset(model, workdir, config, record):
     return folder
 
 
-def run_metadata(config, record):
+def run_metadata(config: RunConfig, record: Config | None) -> Config:
     """Returns the metadata of a run's preset, without scores.
 
     Args:
@@ -58,7 +61,7 @@ def run_metadata(config, record):
     }
 
 
-def command_of(config):
+def command_of(config: RunConfig) -> str:
     """Returns the command that trains a run, with the flags that are not defaults.
 
     Args:

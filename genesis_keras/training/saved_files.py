@@ -8,6 +8,8 @@ import struct
 import zipfile
 import zlib
 
+from genesis_keras.types import Config, PathLike
+
 MODEL_FILE = "model.keras"
 """The model file of a finished run."""
 RECORD = "genesis_keras_run.json"
@@ -32,7 +34,7 @@ class DamagedFileError(ValueError):
     """A model file cannot be read."""
 
 
-def checkpoint_steps(folder):
+def checkpoint_steps(folder: PathLike) -> list[int]:
     """Returns the steps with a checkpoint in a folder, oldest first.
 
     Args:
@@ -44,7 +46,7 @@ def checkpoint_steps(folder):
     return sorted(int(match[1]) for match in matches if match)
 
 
-def checkpoint_path(folder, step):
+def checkpoint_path(folder: PathLike, step: int) -> pathlib.Path:
     """Returns the path of the checkpoint of a step.
 
     Args:
@@ -54,7 +56,7 @@ def checkpoint_path(folder, step):
     return pathlib.Path(folder) / f"step_{step:08}.keras"
 
 
-def saved_models(workdir):
+def saved_models(workdir: PathLike) -> list[pathlib.Path]:
     """Returns the model files of a run: checkpoints from the newest, then the model.
 
     Args:
@@ -66,7 +68,7 @@ def saved_models(workdir):
     return [*paths, finished] if finished.exists() else paths
 
 
-def find_model(workdir):
+def find_model(workdir: PathLike) -> tuple[pathlib.Path, int | None]:
     """Finds the newest model of a run, finished or not.
 
     Args:
@@ -88,7 +90,7 @@ def find_model(workdir):
     return checkpoint_path(folder, newest), newest
 
 
-def read_record(path):
+def read_record(path: PathLike) -> Config:
     """Reads the record of the run from a model file.
 
     Args:

@@ -4,6 +4,8 @@ import dataclasses
 import math
 import pathlib
 import shutil
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import keras
 import keras_tuner
@@ -16,13 +18,17 @@ from genesis_keras.training.config import models_with, resolve
 from genesis_keras.training.goals import ALGORITHMS, OBJECTIVES
 from genesis_keras.training.preemption import PreemptedError
 from genesis_keras.training.run import train
+from genesis_keras.types import Config, Model, PathLike, Scores
+
+if TYPE_CHECKING:
+    from genesis_keras.training.run_config import RunConfig
 
 HYPERBAND_FACTOR = 3
 MAX_EPOCHS = HYPERBAND_FACTOR**2  # the shortest trials have a ninth of the steps
 _GOAL = "goal_mse"
 
 
-def search_space(config, held=()):
+def search_space(config: "RunConfig", held: Sequence[str] = ()) -> Any:
     """Returns the `keras_tuner.HyperParameters` to search for a model.
 
     These are learning rate, K, feature size, kernel, GECO's goal and step size, and
@@ -75,7 +81,7 @@ def search_space(config, held=()):
     return space
 
 
-def goal_mse(goal, pixel_scale):
+def goal_mse(goal: float, pixel_scale: float) -> float:
     """Converts a goal of GECO to a mean squared error.
 
     The reconstruction error of a Gaussian is `log(sigma_x sqrt(2 pi)) + MSE / (2
@@ -97,7 +103,7 @@ def goal_mse(goal, pixel_scale):
     return 2 * pixel_scale**2 * (goal - floor)
 
 
-def goal_of_mse(mse, pixel_scale):
+def goal_of_mse(mse: float, pixel_scale: float) -> float:
     """Converts a mean squared error to a goal of GECO.
 
     Args:
@@ -108,7 +114,13 @@ def goal_of_mse(mse, pixel_scale):
     return floor + mse / (2 * pixel_scale**2)
 
 
-def make_oracle(algorithm, objective, num_trials, config, held=()):
+def make_oracle(
+    algorithm: str,
+    objective: str,
+    num_trials: int,
+    config: "RunConfig",
+    held: Sequence[str] = (),
+) -> Any:
     """Returns the KerasTuner oracle, which proposes the trials.
 
     Args:
@@ -155,13 +167,19 @@ class RunTuner(keras_tuner.Tuner):
         oracle: What `make_oracle` returned.
     """
 
-    def __init__(self, base, score, workdir, oracle):
+    def __init__(
+        self,
+        base: Config,
+        score: Callable[[Model], Scores],
+        workdir: PathLike,
+        oracle: Any,
+    ) -> None:
         super().__init__(oracle, directory=str(workdir), project_name="search")
         self.base = base
         self.score = score
         self.workdir = pathlib.Path(workdir)
 
-    def run_trial(self, trial):
+    def run_trial(self, trial: Any) -> Scores:
         """Trains a trial, continues its training, or finishes an interrupted one.
 
         Returns:
@@ -203,7 +221,15 @@ class RunTuner(keras_tuner.Tuner):
             tf.summary.scalar(objective, result)
 
 
-def search(base, workdir, score, num_trials, objective, algorithm, held=()):
+def search(
+    base: Config,
+    workdir: PathLike,
+    score: Callable[[Model], Scores],
+    num_trials: int,
+    objective: str,
+    algorithm: str,
+    held: Sequence[str] = (),
+) -> str | None:
     """Runs a search, or resumes the one in `workdir`.
 
     The folder will contain `best.json` (settings for `train.py --config`), `results.md`
@@ -252,12 +278,12 @@ def search(base, workdir, score, num_trials, objective, algorithm, held=()):
     return table
 
 
-def drawn(values):
+def drawn(values: Config) -> Config:
     """Returns the hyperparameters of a trial, without Hyperband's own values."""
     return {k: v for k, v in values.items() if not k.startswith("tuner/")}
 
 
-def settings_of_trial(values, base):
+def settings_of_trial(values: Config, base: Config) -> Config:
     """Returns the settings of a trial.
 
     Args:
@@ -271,7 +297,7 @@ def settings_of_trial(values, base):
     return settings
 
 
-def results_table(trials, objective):
+def results_table(trials: Sequence[Any], objective: str) -> str:
     """Returns a Markdown table of the trials with a score, best first.
 
     Args:

@@ -2,12 +2,15 @@
 
 import contextlib
 import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from genesis_keras.training.optimizers import averaged_weights
 from genesis_keras.training.progress import say
+from genesis_keras.types import Config, Model, Outputs, PathLike, Scores
 from genesis_keras.visualization import image_grid, save_png, segmentation_panel
 
 _NUM_SAMPLES = 16
@@ -19,11 +22,11 @@ class Shown:
     Each warning is printed once, not at every step.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.warnings = set()
 
     @contextlib.contextmanager
-    def may_fail(self, what):
+    def may_fail(self, what: str) -> Iterator[None]:
         """Context manager that turns any error into a warning of one line.
 
         Args:
@@ -39,7 +42,7 @@ class Shown:
                 self.warnings.add(warning)
                 say(f"warning: the run goes on without {warning}")
 
-    def action(self, what, function):
+    def action(self, what: str, function: Callable) -> Callable[[int, Config], None]:
         """Wraps a function of (step, logs) such that it may fail.
 
         Args:
@@ -55,7 +58,7 @@ class Shown:
 
 
 @contextlib.contextmanager
-def event_writer(folder, shown):
+def event_writer(folder: PathLike, shown: "Shown") -> Iterator[Any]:
     """Yields a writer of TensorBoard events, or a no-op writer if that fails.
 
     Args:
@@ -79,20 +82,20 @@ class Scalars:
         writer: A `tf.summary` file writer.
     """
 
-    def __init__(self, writer):
+    def __init__(self, writer: Any) -> None:
         self.writer = writer
 
-    def write(self, step, logs):
+    def write(self, step: int, logs: Config | None) -> None:
         """Writes the logs of a step under `train/`."""
         self._write("train", step, logs)
 
-    def write_scores(self, step, scores):
+    def write_scores(self, step: int, scores: Scores) -> None:
         """Writes scores under `validation/` and prints them."""
         self._write("validation", step, scores)
         line = "  ".join(f"{name} {value:.3f}" for name, value in scores.items())
         say(f"step {step}: {line}")
 
-    def write_slots(self, step, statistics):
+    def write_slots(self, step: int, statistics: Scores) -> None:
         """Writes the statistics of slots under `slots/`."""
         self._write("slots", step, statistics)
 
@@ -114,13 +117,15 @@ class Pictures:
         writer: A `tf.summary` file writer.
     """
 
-    def __init__(self, model, batch, folder, writer):
+    def __init__(
+        self, model: Model, batch: Outputs, folder: PathLike, writer: Any
+    ) -> None:
         self.model = model
         self.batch = batch
         self.folder = folder
         self.writer = writer
 
-    def write(self, step):
+    def write(self, step: int) -> None:
         """Writes `panel_STEP.png` and `samples_STEP.png`, and both to TensorBoard."""
         images, labels = self.batch["image"], self.batch.get("segmentation")
         draws = self.model.fixed_draws(images.shape[0], seed=0)

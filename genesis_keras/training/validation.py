@@ -4,20 +4,21 @@ import dataclasses
 import math
 import numbers
 import operator
+from typing import Any
 
 
 def setting(
-    default,
-    help_text,
+    default: Any,
+    help_text: str,
     *,
-    topic=None,
-    of=None,
-    least=None,
-    most=None,
-    above=None,
-    multiple=None,
-    choices=None,
-):
+    topic: str | None = None,
+    of: tuple[str, ...] | None = None,
+    least: float | None = None,
+    most: float | None = None,
+    above: float | None = None,
+    multiple: int | None = None,
+    choices: tuple | None = None,
+) -> Any:
     """Returns the dataclass field of a setting, which defines its flag and checks.
 
     Args:
@@ -44,7 +45,7 @@ def setting(
     )
 
 
-def checked(field, value):
+def checked(field: Any, value: Any) -> Any:
     """Validates the value of a setting; returns it with its declared type.
 
     Integers are accepted for floats. Nothing else is converted: "no" is not a boolean,

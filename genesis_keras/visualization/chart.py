@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
+from typing import Any
 
 from genesis_keras.visualization.palette import PALETTE
 
@@ -50,7 +52,7 @@ class Chart:
     log_y: bool = False
 
 
-def line_charts(charts):
+def line_charts(charts: "Sequence[Chart]") -> Any:
     """Draws charts side by side, with a common legend below.
 
     Args:

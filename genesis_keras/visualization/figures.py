@@ -1,8 +1,12 @@
 """Figures for papers: rows of images with labels on the left."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from genesis_keras.types import Array
 from genesis_keras.visualization.cells import (
     SEPARATOR,
     as_uint8,
@@ -17,7 +21,9 @@ _POINTS = 8.0  # font size in print, as in the captions of a paper
 _MARGIN = 0.5  # around a label, in units of the font size
 
 
-def labelled_rows(rows, titles=None, scale=None):
+def labelled_rows(
+    rows: Any, titles: Sequence[str] | None = None, scale: int | None = None
+) -> Array:
     """Draws rows of images with labels that are legible in print.
 
     The font size is 8 points if the figure is printed with a width of 5.5 inches, the

@@ -6,12 +6,13 @@ import numpy as np
 from PIL import Image
 
 from genesis_keras.storage import replacing
+from genesis_keras.types import Array, Config, PathLike
 
 TEXT_WIDTH = 5.5
 """Width of a figure in print, in inches: the text width of a NeurIPS page."""
 
 
-def save_png(path, image):
+def save_png(path: PathLike, image: Array) -> None:
     """Writes a picture atomically.
 
     Args:
@@ -27,7 +28,7 @@ def save_png(path, image):
         Image.fromarray(image).save(partial, format="PNG", optimize=True)
 
 
-def save_pdf(path, image, width=TEXT_WIDTH):
+def save_pdf(path: PathLike, image: Array, width: int = TEXT_WIDTH) -> None:
     """Writes a picture as a PDF page of its size, atomically.
 
     Args:
@@ -51,7 +52,7 @@ def save_pdf(path, image, width=TEXT_WIDTH):
         page.save(partial, format="PDF", **options)
 
 
-def save_figures(folder, figures, pdf=False):
+def save_figures(folder: PathLike, figures: Config, pdf: bool = False) -> None:
     """Writes pictures and charts into a folder.
 
     Args:

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from genesis_keras.types import Array
+
 # The twenty distinct colours of Sasha Trubetskoy, without greys, which represent
 # background, ignored and "no slot" here.
 PALETTE = np.array(
@@ -33,7 +35,7 @@ BACKGROUND = np.array((40, 40, 40), np.uint8)
 IGNORED = np.array((160, 160, 160), np.uint8)
 
 
-def colour_labels(labels, zero_is_background=True):
+def colour_labels(labels: Array, zero_is_background: bool = True) -> Array:
     """Maps labels to colours of the palette.
 
     Args:

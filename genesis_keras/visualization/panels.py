@@ -3,6 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from genesis_keras.types import Array, Outputs
 from genesis_keras.visualization.cells import (
     SEPARATOR,
     as_uint8,
@@ -26,7 +27,13 @@ _OUTPUT_CHANNELS = {
 }
 
 
-def segmentation_panel(images, outputs, true_labels=None, max_images=8, scale=None):
+def segmentation_panel(
+    images: Array,
+    outputs: Outputs,
+    true_labels: Array | None = None,
+    max_images: int = 8,
+    scale: int | None = None,
+) -> Array:
     """Draws a row for each image: input, outputs, and every slot.
 
     The columns are the input, the ground truth (if given), the reconstruction, the
@@ -84,7 +91,9 @@ def segmentation_panel(images, outputs, true_labels=None, max_images=8, scale=No
     return np.concatenate([_header(columns, bars), tile(cells)])
 
 
-def image_grid(images, columns=None, scale=None):
+def image_grid(
+    images: Array, columns: int | None = None, scale: int | None = None
+) -> Array:
     """Arranges images, such as samples from the prior, in a grid.
 
     Args:
