@@ -45,6 +45,8 @@ __all__ = ["GECO", "Genesis", "GenesisV2", "Monet", "SlotAttentionModel", "segme
 __version__ = "0.2.0"
 
 if (_problem := surroundings.problem()) is not None:  # before Keras is imported
+    if surroundings.is_command():
+        raise SystemExit(f"error: {_problem}")
     raise ImportError(_problem)
 
 _MODULES = {

@@ -81,13 +81,19 @@ def check_hdf5(path):
 
 
 def _hdf5_bytes(file):
-    """Returns the bytes of all arrays of an HDF5 file, according to its headers."""
+    """Returns the bytes of all arrays of an HDF5 file, according to its headers.
+
+    Raises:
+        ValueError: If an array has complex numbers.
+    """
     import h5py
 
     sizes = []
 
-    def add(_, item):
+    def add(name, item):
         if isinstance(item, h5py.Dataset):
+            if item.dtype.kind == "c":  # its imaginary parts would be dropped
+                raise ValueError(f"{name} holds complex numbers")
             sizes.append(math.prod(item.shape or ()) * item.dtype.itemsize)
 
     with h5py.File(file) as arrays:

@@ -11,6 +11,8 @@ import operator
 
 import numpy as np
 
+MAX_SLOTS = 256
+"""The largest K of a model: every slot adds operations to its graph."""
 _QUOTED = 100  # characters of a value in an error
 _MAX_SEED = 2**32 - 1
 

@@ -37,6 +37,18 @@ def problem():
     return None
 
 
+def is_command():
+    """Returns whether this program is one of the package's commands.
+
+    They end with a line, and programs that import the package with an exception.
+    """
+    name = pathlib.Path(sys.argv[0]).name if sys.argv else ""
+    if name == "-m":  # `python -m genesis_keras.export`, while it is being found
+        words = sys.orig_argv
+        return words[words.index("-m") + 1].partition(".")[0] == __package__
+    return name.startswith("genesis-") or name in ("train.py", "evaluate.py")
+
+
 def _configured():
     """Returns setting -> (value, origin), from files and environment variables."""
     path = _config_file()

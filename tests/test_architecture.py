@@ -15,6 +15,7 @@ ALLOWED = {
     "arguments": set(),
     "surroundings": set(),
     "environment": set(),
+    "types": set(),
     "layers": set(),
     "distributions": set(),
     "objectives": {"distributions", "layers"},
@@ -99,8 +100,9 @@ def test_imports_go_one_way(path):
     if path == PACKAGE / "__init__.py" or path.name == "__main__.py":
         return  # public names, and command lines, may come from all packages
     here = package_of(path)
-    # All check their arguments by the same functions.
-    wrong = set(imported_packages(path)) - ALLOWED[here] - {here, "arguments"}
+    # All check their arguments by the same functions, and name types alike.
+    common = {here, "arguments", "types"}
+    wrong = set(imported_packages(path)) - ALLOWED[here] - common
     assert not wrong, f"{here} may not import {wrong}"
 
 

@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+import tomllib
 
 import genesis_keras
 
@@ -24,6 +25,17 @@ def test_links_lead_to_files():
     for target in re.findall(r"\]\(([^)]+)\)", README):
         if not target.startswith("http"):
             assert (ROOT / target.split("#")[0]).exists(), target
+
+
+def test_what_an_index_page_shows_has_no_links_into_the_repository():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    text = (ROOT / settings["readme"]).read_text()
+    targets = re.findall(r"\]\(([^)]+)\)", text)
+    assert targets and all(target.startswith("https://") for target in targets)
+    assert "![" not in text
+    assert settings["urls"] and all(
+        url.startswith("https://") for url in settings["urls"].values()
+    )
 
 
 def test_version_is_the_same_everywhere():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -75,6 +76,26 @@ def test_calls_are_named_when_a_model_is_made():
             SlotAttentionModel(image_size=16)
     finally:
         keras.config.set_image_data_format("channels_last")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["train.py"], ["evaluate.py", "--help"], ["-m", "genesis_keras.export"]],
+)
+def test_commands_end_with_one_line(tmp_path, command):
+    environment = {**os.environ, "KERAS_HOME": str(tmp_path), "KERAS_BACKEND": "jax"}
+    result = subprocess.run(
+        [sys.executable, *command],
+        cwd=pathlib.Path(__file__).parents[1],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == (
+        "error: genesis_keras needs Keras with backend='tensorflow'; got 'jax' from "
+        "the environment variable KERAS_BACKEND\n"
+    )
 
 
 @pytest.mark.parametrize("backend", [None, "jax"])

@@ -1,7 +1,6 @@
 """Creates a preset from a run, with the scores of the stored weights."""
 
 import dataclasses
-import pathlib
 import tempfile
 
 import numpy as np
@@ -12,6 +11,7 @@ from genesis_keras.evaluation.protocol import Protocol, measure
 from genesis_keras.models.base import SceneModel
 from genesis_keras.presets.reading import read_metadata
 from genesis_keras.presets.writing import write_preset
+from genesis_keras.storage import local_path
 from genesis_keras.training.checkpoints import load_model
 from genesis_keras.training.run_config import RunConfig
 from genesis_keras.training.run_preset import run_metadata
@@ -64,7 +64,7 @@ def preset_of_run(
             large, or its scores differ from those of the run by more than `MAX_LOSS`.
         OSError: If the preset cannot be written.
     """
-    workdir, folder = pathlib.Path(workdir), pathlib.Path(out) / name
+    workdir, folder = local_path(workdir), local_path(out) / name
     config = RunConfig.load(workdir)
     path, step = find_model(workdir)
     if step is not None:
@@ -86,7 +86,7 @@ def preset_of_run(
     }
     examples = _examples(images, protocol)
     with tempfile.TemporaryDirectory() as scratch:
-        first = pathlib.Path(scratch) / name
+        first = local_path(scratch) / name
         write_preset(model, first, metadata, weights_dtype, examples)
         size = sum(p.stat().st_size for p in first.rglob("*") if p.is_file())
         if size > max_bytes:

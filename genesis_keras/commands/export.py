@@ -1,11 +1,9 @@
 """`genesis-export`: exports a trained model for serving and other programs."""
 
-import pathlib
-
 from genesis_keras.commands.boundary import run_command, start_tensorflow
 from genesis_keras.commands.parser import CommandParser
 from genesis_keras.export.options import FORMATS, MASKS, check_packages
-from genesis_keras.storage import replacing
+from genesis_keras.storage import local_path, replacing
 from genesis_keras.training.saved_files import find_model
 
 # The parent folder of the versions is mounted at base_path, see docs/serving.md.
@@ -70,7 +68,7 @@ def _export(options):
     from genesis_keras.models.base import SceneModel
     from genesis_keras.training.checkpoints import load_model
 
-    out = pathlib.Path(options.out)
+    out = local_path(options.out)
     if options.preset:
         model = SceneModel.from_preset(options.preset)
     else:
@@ -109,7 +107,7 @@ def _check(options):
     sources = (options.workdir, options.model_file, options.preset)
     if sum(source is not None for source in sources) != 1:
         raise ValueError("pass one of --workdir, --model_file and --preset")
-    out = pathlib.Path(options.out)
+    out = local_path(options.out)
     if options.format == "saved_model":
         if not out.name.isdecimal():
             raise ValueError(

@@ -2,7 +2,6 @@
 
 import argparse
 import functools
-import pathlib
 import re
 import shlex
 import sys
@@ -11,6 +10,7 @@ from genesis_keras.commands import evaluate
 from genesis_keras.commands.boundary import run_command, start_tensorflow
 from genesis_keras.commands.parser import CommandParser
 from genesis_keras.reproduce.plans import FID_TABLES, SCALES, TABLES, plan
+from genesis_keras.storage import local_path
 
 _COMMAND = "genesis-reproduce"
 
@@ -72,7 +72,7 @@ def _reproduce(options):
     chosen = {name: getattr(options, name) for name in names}
     overrides = {name: value for name, value in chosen.items() if value is not None}
     runs = plan(options.table, options.scale, options.seeds, overrides)
-    workdir = pathlib.Path(options.workdir or f"runs/{options.scale}")
+    workdir = local_path(options.workdir or f"runs/{options.scale}")
     start_tensorflow()
     from genesis_keras.reproduce.progress import do_runs, list_runs, progress_of
     from genesis_keras.training.preemption import PreemptedError, exit_on_signals

@@ -19,7 +19,7 @@ from genesis_keras.evaluation.shifts_figure import shifts_figure
 from genesis_keras.models.base import SceneModel
 from genesis_keras.presets.finding import preset_name
 from genesis_keras.presets.reading import read_metadata
-from genesis_keras.storage import write_json
+from genesis_keras.storage import local_path, write_json
 from genesis_keras.training.checkpoints import load_model
 from genesis_keras.training.collapse import read_watch
 from genesis_keras.training.run_config import RunConfig
@@ -54,7 +54,8 @@ def score(options, protocol, fid):
     call_options(model, flexible_slots=options.flexible_slots)
     if fid is not None and not model.is_generative:
         raise ValueError(f"--fid: {type(model).__name__} draws no samples to score")
-    results = measure(model, images, protocol, fid, images.dataset)
+    with images.explaining_damage():
+        results = measure(model, images, protocol, fid, images.dataset)
     print(scores_text(results))
     found = {"options": vars(options), "environment": environment(), **results}
     write_json(folder / "metrics.json", found)
@@ -80,7 +81,7 @@ def report(options, protocol, fid, command=None):
         min(_pictured(options), 16),
         options.seed,
     )
-    out = pathlib.Path(options.out or "report")
+    out = local_path(options.out or "report")
     command = command or f"{command_name('evaluate')} {shlex.join(sys.argv[1:])}"
     write_report(out, runs, protocol, figures, command, options.pdf)
     print(f"report in {out / REPORT_FILE}")
@@ -95,7 +96,7 @@ def score_runs(options, protocol=None, fid=None):
         fid: A `FidMeter`, or None for no FID.
     """
     protocol = protocol or _protocol(options)[0]
-    runs = [_run(options, pathlib.Path(workdir)) for workdir in options.workdir]
+    runs = [_run(options, local_path(workdir)) for workdir in options.workdir]
     for index, run in enumerate(runs):
         print(f"scoring {run.name} ({index + 1} of {len(runs)}) ...", flush=True)
         images = _images(options, run.settings)
@@ -150,14 +151,14 @@ def _single(options):
         return _preset(options)
     settings, model_file = {"dataset": options.dataset}, options.model_file
     if options.workdir:
-        run = _run(options, pathlib.Path(options.workdir[0]))
+        run = _run(options, local_path(options.workdir[0]))
         settings, model_file = run.settings, model_file or run.model_file
     elif not (options.model_file and options.dataset):
         raise ValueError("pass --workdir, or both --model_file and --dataset")
     model = load_model(model_file)
-    folder = options.workdir[0] if options.workdir else pathlib.Path(model_file).parent
+    folder = options.workdir[0] if options.workdir else local_path(model_file).parent
     images = _images(options, {**settings, "image_size": model.image_size})
-    return pathlib.Path(folder), model, images
+    return local_path(folder), model, images
 
 
 def _images(options, settings):

@@ -1,14 +1,13 @@
 """`genesis-segment`: segments pictures into objects."""
 
-import pathlib
-
 from genesis_keras.commands.boundary import run_command, start_tensorflow
 from genesis_keras.commands.parser import CommandParser
 from genesis_keras.presets.card import trained_on
 from genesis_keras.presets.finding import DEFAULT_PRESET, default_preset
 from genesis_keras.presets.reading import read_metadata
 from genesis_keras.segmentation.files import folder_names
-from genesis_keras.segmentation.pictures import find_pictures, read_picture
+from genesis_keras.segmentation.pictures import check_start, find_pictures, read_picture
+from genesis_keras.storage import local_path
 
 _MASKS = ("object", "attention")
 _MANY = 3  # minimum number of pictures for a progress bar
@@ -65,7 +64,7 @@ def _segment(options):
     preset = options.preset or default_preset()
     metadata = read_metadata(preset)
     for path in paths[:1]:  # fails before TensorFlow starts
-        read_picture(path)
+        check_start(path)
     start_tensorflow()
     from genesis_keras.models.base import SceneModel
 
@@ -88,16 +87,16 @@ def _segment_all(model, paths, preset, options):
 
     names = "num_slots flexible_slots min_mask_pixels masks background_share seed"
     settings = {name: getattr(options, name) for name in names.split()}
-    out, failed = pathlib.Path(options.out), []
+    out, failed = local_path(options.out), []
     few = len(paths) < _MANY
     folders = folder_names(paths)
     for path, name in zip(tqdm.tqdm(paths, disable=few), folders, strict=True):
         try:
-            read_picture(path)
+            image = read_picture(path)
         except ValueError as error:
             failed.append(str(error))
             continue
-        found = segment(model, path, **settings)
+        found = segment(model, image, **settings)
         about = {"picture": path.name, "preset": preset, "settings": settings}
         write_segmentation(out / name, found, about)
         if few:

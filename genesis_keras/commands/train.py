@@ -86,7 +86,8 @@ def _train(options):
         print(_plan(config, chosen, options), flush=True)
         if schedule := _describe_schedule(chosen, config):
             print(schedule, flush=True)
-        train(config, workdir, resume=options.resume, validate=_validation(images))
+        validate = _validation(images, config)
+        train(config, workdir, resume=options.resume, validate=validate)
     except DivergedError as error:
         raise ValueError(str(error)) from error
     except (PreemptedError, WorkerLostError) as error:
@@ -176,7 +177,7 @@ def _search(chosen, workdir, options, images):
     table = search(
         chosen,
         workdir,
-        _validation(images),
+        _validation(images, resolve(chosen)),
         options.tune,
         objective,
         options.tune_algorithm,
@@ -206,14 +207,16 @@ def _validation_images(config):
     return images
 
 
-def _validation(images):
+def _validation(images, config):
     """Returns a function that evaluates a model on validation images."""
+    from genesis_keras.data.damage import explaining_damage
     from genesis_keras.evaluation.segmentation import evaluate
 
     names = ("masks/ari_fg", "object_masks/ari_fg", "error_per_value", "kl", "elbo")
 
     def validate(model):
-        scores = evaluate(model, images())
+        with explaining_damage(config.dataset, config.data_dir):
+            scores = evaluate(model, images())
         return {name: scores[name] for name in names if name in scores}
 
     return validate

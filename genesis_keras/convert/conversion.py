@@ -39,9 +39,13 @@ def convert(path: PathLike, out: PathLike, flags_path: PathLike | None = None) -
     state, flags = checkpoint.read(path)
     if flags_path is not None:
         flags = checkpoint.read_flags(flags_path)
-    if not flags:
+    elif not flags:
         raise ValueError(f"{str(path)!r} does not say its settings: pass --flags")
-    model = load_model(state, flags)
+    try:
+        model = load_model(state, flags)
+    except ValueError as error:
+        files = f"{str(path)!r}" + (f" with {str(flags_path)!r}" if flags_path else "")
+        raise ValueError(f"{files}: {error}") from error
     with replacing(out) as partial:
         model.save(partial)
     return model
@@ -64,7 +68,9 @@ def load_model(state: Arrays, flags: Config) -> Model:
         if type(flags.get(name)) is not int:
             raise ValueError(f"flags must have an integer {name}; got {flags}")
     try:
-        model = converter.build(state, {"model": family, **flags})
+        model = converter.build(
+            state, {**flags, "model": str(flags.get("model", family))}
+        )
     except KeyError as error:
         raise ValueError(
             f"weights do not fit the model: missing {error.args[0]}, which tells its "

@@ -68,7 +68,11 @@ def load_archive(path: PathLike) -> Arrays:
     try:
         check_zip(path)
         with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            arrays = {name: archive[name] for name in archive.files}
+        for name, array in arrays.items():
+            if not isinstance(array, np.ndarray):  # a member that is no .npy file
+                raise ValueError(f"{name} is no array")
+        return arrays
     except Exception as error:  # an untrusted file can make it raise anything
         raise ValueError(
             f"cannot read {str(path)!r} as .npz: {error or type(error).__name__}"

@@ -12,7 +12,17 @@ from genesis_keras.types import PathLike
 
 RECORDED_BETA = 0.5  # weight of the KL terms in the recorded loss
 ABSOLUTE, RELATIVE, RELATIVE_GRADIENT = 1e-4, 1e-5, 1e-3
-RELATIVE_GECO = 1e-3  # for beta after thousands of float32 multiplications
+RELATIVE_GECO = 1e-3  # of beta after thousands of float32 multiplications
+# What arrays that are missing, of another shape or of another kind raise.
+_DAMAGE = (
+    AttributeError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    TypeError,
+    ValueError,
+    tf.errors.InvalidArgumentError,
+)
 
 # Prefix of the recording's name -> module of the model.
 CONVERTERS = {"genesisv2": genesis_v2, "genesis": genesis, "monet": monet}
@@ -79,9 +89,11 @@ def verify(path: PathLike) -> "list[Comparison]":
         if converter is None:
             raise ValueError(f"no model here replays the recording of {name!r}")
         return _verify_model(converter, arrays, flags)
-    except (KeyError, IndexError, TypeError) as error:
+    except _DAMAGE as error:
+        text = str(getattr(error, "message", error)).strip().splitlines()[:1]
         raise ValueError(
-            f"{str(path)!r} is not a whole recording: {type(error).__name__}, {error}"
+            f"{str(path)!r} is not a whole recording: {type(error).__name__}, "
+            f"{''.join(text)}"
         ) from error
 
 

@@ -4,7 +4,6 @@ import hashlib
 import io
 import os
 import pathlib
-import re
 import sys
 
 import numpy as np
@@ -17,7 +16,11 @@ from genesis_keras.data.picture_files import (
     find_pictures,
     say_left_out,
 )
-from genesis_keras.data.pictures import decode_picture, orientation_of_png
+from genesis_keras.data.pictures import (
+    decode_picture,
+    orientation_of_png,
+    reason_of,
+)
 from genesis_keras.storage import local_path
 
 MAX_PIXELS = 8192**2
@@ -237,19 +240,12 @@ def _sizes(paths):
         try:
             found.append(tuple(next(batches).numpy().tolist()))
         except tf.errors.InvalidArgumentError as error:
-            raise ValueError(f"{str(path)!r} is no picture: {_reason(error)}") from None
+            raise ValueError(
+                f"{str(path)!r} is no picture: {reason_of(error)}"
+            ) from None
         except tf.errors.OpError as error:
-            raise OSError(f"{str(path)!r} cannot be read: {_reason(error)}") from None
+            raise OSError(f"{str(path)!r} cannot be read: {reason_of(error)}") from None
     return found
-
-
-def _reason(error):
-    """What TensorFlow says, without the names of its operations."""
-    text = re.sub(r"\{\{.*?\}\}|\[Op:.*", "", error.message).strip()
-    found = re.search(r"assertion failed: \[(.*?)\]\s*$", text.splitlines()[0])
-    if found:
-        return found[1].replace("\\n", " ")
-    return f"it is damaged, ends early or is of a kind not supported ({text[:80]})"
 
 
 def _as_bytes(paths):

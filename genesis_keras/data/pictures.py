@@ -8,6 +8,10 @@ a picture (such as the video of a motion photo) is ignored. Lossless JPEG raises
 error, since TensorFlow cannot decode it.
 """
 
+import functools
+import re
+
+import numpy as np
 import tensorflow as tf
 
 from genesis_keras.data import exif
@@ -52,6 +56,49 @@ def decode_picture(content: Tensor, name: str | Tensor, max_pixels: int) -> Tens
         is_png, lambda: _read_png(content), lambda: _read_jpeg(content)
     )
     return tf.ensure_shape(exif.turn(image, orientation), [None, None, 3])
+
+
+def decode_bytes(content: bytes, max_pixels: int) -> np.ndarray:
+    """Decodes a PNG or JPEG file outside of a graph.
+
+    Args:
+        content: bytes, the file.
+        max_pixels: as of `decode_picture`.
+
+    Returns:
+        uint8 array `[H, W, 3]`.
+
+    Raises:
+        ValueError: as `decode_picture` does.
+    """
+    try:
+        return _traced(max_pixels)(content).numpy()
+    except tf.errors.InvalidArgumentError as error:
+        raise ValueError(reason_of(error)) from None
+
+
+def reason_of(error: Exception) -> str:
+    """Returns what TensorFlow says, without the names of its operations.
+
+    Args:
+        error: the `tf.errors.OpError` that decoding raised.
+    """
+    text = re.sub(r"\{\{.*?\}\}|\[Op:.*", "", error.message).strip()
+    found = re.search(r"assertion failed: \[(.*?)\]\s*$", text.splitlines()[0])
+    if found:
+        return found[1].replace("\\n", " ")
+    return f"it is damaged, ends early or is of a kind not supported ({text[:80]})"
+
+
+@functools.cache
+def _traced(max_pixels):
+    """The decoder as a graph: its search for EXIF is slow without."""
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
+    def decode(content):
+        return decode_picture(content, "it", max_pixels)
+
+    return decode
 
 
 def orientation_of_png(content: Tensor) -> Tensor:

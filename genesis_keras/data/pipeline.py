@@ -5,6 +5,7 @@ import re
 
 import tensorflow as tf
 
+from genesis_keras.data.damage import explaining_damage
 from genesis_keras.data.folder_source import FolderSource
 from genesis_keras.data.preprocessing import crop_and_resize, to_model_inputs
 from genesis_keras.data.registry import FOLDER, get_spec
@@ -90,7 +91,8 @@ def load(
 
     Raises:
         ValueError: If an argument is out of range, the name or split is unknown, or a
-            file of the data set is damaged.
+            file of the data set is damaged. If the data is not cached, iterating
+            raises the errors that `explaining_damage` translates.
         OSError: If the data cannot be fetched, or written to `data_dir`.
     """
     _check_at_least(1, batch_size=batch_size, num_shards=num_shards)
@@ -130,7 +132,8 @@ def load(
     local_size = batch_size // num_shards
     if cache and size * image_size**2 * 4 <= _MAX_CACHE_BYTES:
         # Indices are shuffled rather than examples, so that skipping is free.
-        columns = _read_all(records.map(decode, tf.data.AUTOTUNE), size)
+        with explaining_damage(name, data_dir):
+            columns = _read_all(records.map(decode, tf.data.AUTOTUNE), size)
         batches = batched(tf.data.Dataset.range(size)).batch(local_size, drop_remainder)
         batches = batches.map(
             lambda index: to_model_inputs(

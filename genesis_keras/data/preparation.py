@@ -12,11 +12,20 @@ import sys
 from typing import Any
 
 import tensorflow as tf
+from google.protobuf import json_format
 
 from genesis_keras.data.registry import DatasetSpec
 from genesis_keras.storage import local_path
 
 _BUILDERS_PACKAGE = "genesis_keras_datasets"
+_DAMAGE = (
+    AssertionError,
+    AttributeError,
+    KeyError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 def prepare(
@@ -37,17 +46,20 @@ def prepare(
         The `tfds.core.DatasetBuilder`, whose data can be read.
 
     Raises:
-        ValueError: If a source file is damaged, or `manual_dir` is not a folder.
+        ValueError: If a source file or the data set's description is damaged, or
+            `manual_dir` is not a folder.
         OSError: If a file cannot be fetched, `data_dir` cannot be written, or writing
             failed.
     """
     # Making a builder only determines where TFDS will write.
+    builder_class = import_builder(spec.builder).Builder
     make_builder = functools.partial(
-        import_builder(spec.builder).Builder,
-        config=spec.config,
-        data_dir=_plain(data_dir),
+        builder_class, config=spec.config, data_dir=_plain(data_dir)
     )
-    builder = make_builder()
+    with _explaining_description(spec, data_dir, builder_class):
+        builder = make_builder()
+        if builder.data_path.exists() and not builder.info.splits:
+            raise ValueError("it names no splits")
     if builder.data_path.exists():
         return builder
     if manual_dir is not None:
@@ -75,6 +87,23 @@ def prepare(
             raise
         raise OSError(f"Could not make {spec.name} in {where}: {error}") from error
     return make_builder()  # a new builder finds the prepared files
+
+
+@contextlib.contextmanager
+def _explaining_description(spec, data_dir, builder_class):
+    """Names the folder to delete where a builder cannot read what it wrote there."""
+    try:
+        yield
+    except (*_DAMAGE, json_format.Error) as error:
+        import tensorflow_datasets as tfds
+
+        root = _plain(data_dir) or tfds.core.constants.DATA_DIR
+        parts = filter(None, (spec.builder, spec.config, str(builder_class.VERSION)))
+        text = (str(error) or type(error).__name__).splitlines()[0][:200]
+        raise ValueError(
+            f"the description of the data in {str(pathlib.Path(root, *parts))!r} is "
+            f"damaged ({text}): delete this folder, and the data set is made again"
+        ) from error
 
 
 def _plain(data_dir):

@@ -23,7 +23,7 @@ _LEVELS = 4  # brightness levels of a stylised channel
 _ALGORITHM = "philox"  # the same draws on every device
 
 
-def shifted(dataset: Dataset, shift: float, seed: int = 0):
+def shifted(dataset: Dataset, shift: str, seed: int = 0) -> Dataset:
     """Returns a data set with every image shifted.
 
     The draws of an image depend on the seed and on its place in the data set alone,

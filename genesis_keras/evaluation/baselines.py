@@ -105,7 +105,10 @@ def strips(shape: Shape, number: int) -> Array:
 
 
 def kmeans_clusters(
-    images: Array, num_slots: int, seed: int = 0, position_weight=_POSITION_WEIGHT
+    images: Array,
+    num_slots: int,
+    seed: int = 0,
+    position_weight: float = _POSITION_WEIGHT,
 ) -> Array:
     """Clusters the pixels of each image by k-means on colour and position.
 

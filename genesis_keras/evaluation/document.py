@@ -1,7 +1,6 @@
 """The report on several runs: a Markdown file, a JSON file and figures."""
 
 import math
-import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ from genesis_keras.evaluation import paper, tables
 from genesis_keras.evaluation.generalization_tables import probe_table, shifts_table
 from genesis_keras.evaluation.groups import group_runs
 from genesis_keras.evaluation.scores_table import scores_table
-from genesis_keras.storage import replacing, write_json
+from genesis_keras.storage import local_path, replacing, write_json
 from genesis_keras.types import Config, PathLike
 from genesis_keras.visualization import Chart, Line, line_charts, save_figures
 
@@ -43,7 +42,7 @@ def write_report(
         ValueError: If no run could be scored.
         OSError: If a file cannot be written; each that was there before is intact.
     """
-    folder = pathlib.Path(folder)
+    folder = local_path(folder)
     groups = group_runs(runs)
     if not groups:
         errors = "; ".join(f"{run.name}: {run.error}" for run in runs)

@@ -10,7 +10,7 @@ import numpy as np
 
 from genesis_keras.evaluation.torch_file import read_state_dict
 from genesis_keras.metrics.fid_inception import fid_inception
-from genesis_keras.storage import replacing
+from genesis_keras.storage import local_path, replacing
 from genesis_keras.types import Arrays, Model, PathLike, Variable
 
 FILE = "pt_inception-2015-12-05-6726825d.pth"
@@ -52,7 +52,7 @@ def load_fid_network(path: PathLike, sha256: str | None = SHA256) -> Model:
         raise ValueError(
             f"the FID needs the weights of its network, none given: {_HOW_TO_GET}"
         )
-    path = _download() if path == DOWNLOAD else pathlib.Path(path)
+    path = _download() if path == DOWNLOAD else local_path(path)
     if not path.is_file():
         raise ValueError(f"there is no file fid_weights={str(path)!r}: {_HOW_TO_GET}")
     if sha256 is not None and (found := _hash(path)) != sha256:

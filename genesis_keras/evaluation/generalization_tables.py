@@ -21,7 +21,7 @@ _PROBES = {
 }
 
 
-def shifts_table(groups: "Sequence[Group]"):
+def shifts_table(groups: "Sequence[Group]") -> Table | None:
     """Scores under distribution shifts, None where none were measured."""
     rows = []
     for group in groups:
@@ -49,7 +49,7 @@ def shifts_table(groups: "Sequence[Group]"):
     return Table("Distribution shifts", [*header, "MSE"], rows, note)
 
 
-def probe_table(groups: "Sequence[Group]"):
+def probe_table(groups: "Sequence[Group]") -> Table | None:
     """How well probes predict properties, None where it was not measured."""
     rows = []
     for group in groups:

@@ -1,10 +1,12 @@
 """The images on which models are evaluated."""
 
 import dataclasses
+from contextlib import AbstractContextManager
 
+from genesis_keras.data.damage import explaining_damage
 from genesis_keras.data.pipeline import load
 from genesis_keras.data.properties import load_properties
-from genesis_keras.types import Dataset, Outputs
+from genesis_keras.types import Arrays, Dataset, Outputs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +38,7 @@ class ScoredImages:
             manual_dir=self.manual_dir or None,
         )
 
-    def properties(self, split: str, num_images: int):
+    def properties(self, split: str, num_images: int) -> Arrays:
         """Returns what is known of the objects, see `load_properties`."""
         return load_properties(
             self.dataset,
@@ -48,4 +50,9 @@ class ScoredImages:
 
     def first(self, split: str, num_images: int) -> Outputs:
         """Returns the first images as a single batch."""
-        return next(iter(self(split, num_images).unbatch().batch(num_images)))
+        with self.explaining_damage():
+            return next(iter(self(split, num_images).unbatch().batch(num_images)))
+
+    def explaining_damage(self) -> AbstractContextManager[None]:
+        """Returns a context that translates errors of damaged data set files."""
+        return explaining_damage(self.dataset, self.data_dir)

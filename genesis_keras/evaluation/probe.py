@@ -20,9 +20,10 @@ from genesis_keras.metrics.assignment import maximum_assignment
 from genesis_keras.metrics.matching import intersection_over_union
 from genesis_keras.metrics.segmentation import labels_from_masks
 from genesis_keras.models.registry import MODELS
-from genesis_keras.types import Model, Tensor
+from genesis_keras.types import Arrays, Config, Model, Scores, Tensor
 
 if TYPE_CHECKING:
+    from genesis_keras.evaluation.images import ScoredImages
     from genesis_keras.evaluation.protocol import Protocol
 
 TRAINING_SPLIT, TRAINING_IMAGES = "validation", 1000
@@ -31,7 +32,7 @@ _HIDDEN = 128
 _MAX_EPOCHS = 200
 
 
-def probe(model: Model, images: Tensor, protocol: "Protocol"):
+def probe(model: Model, images: "ScoredImages", protocol: "Protocol") -> Config:
     """Returns how well probes predict the properties of objects.
 
     Probes learn from the first 1,000 images of the validation split and are scored on
@@ -73,7 +74,7 @@ def probe(model: Model, images: Tensor, protocol: "Protocol"):
     }
 
 
-def untrained(model: Model):
+def untrained(model: Model) -> Model:
     """Returns a model of the same settings with the weights that it started from.
 
     Args:
@@ -85,7 +86,7 @@ def untrained(model: Model):
 
 def objects_of(
     model: Model, images: Tensor, num_slots: int, seed: int, split: str, num_images: int
-):
+) -> Arrays:
     """Returns latents and properties of the objects in some images.
 
     Args:
@@ -157,7 +158,7 @@ def _centres(labels, max_objects):
     return tf.math.divide_no_nan(total, tf.reduce_sum(members, [1, 2])[..., None])
 
 
-def probe_scores(training: bool, test, kind: str, seed: int = 0):
+def probe_scores(training: Arrays, test: Arrays, kind: str, seed: int = 0) -> Scores:
     """Trains probes of one property and scores them on other objects.
 
     A class is predicted by logistic regression and an MLP of one layer of 128 hidden

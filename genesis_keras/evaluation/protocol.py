@@ -270,9 +270,10 @@ def score_run(
     """
     try:
         model = load_model(run.model_file)
-        results = measure(
-            model, images, protocol.for_model(model), fid_meter, images.dataset
-        )
+        with images.explaining_damage():
+            results = measure(
+                model, images, protocol.for_model(model), fid_meter, images.dataset
+            )
     except ValueError as error:
         return dataclasses.replace(run, error=str(error))
     return dataclasses.replace(run, results=results)

@@ -45,7 +45,7 @@ def scores_text(results: Config) -> str:
     return "\n\n".join(parts)
 
 
-def distance_text(distance):
+def distance_text(distance: Config) -> str:
     """Returns the sliced Wasserstein distance of samples as text.
 
     Args:
@@ -65,7 +65,7 @@ def distance_text(distance):
     )
 
 
-def shifts_text(scores: Scores, shifts):
+def shifts_text(scores: Scores, shifts: dict[str, Scores]) -> str:
     """Returns the scores under distribution shifts, with their change, as text.
 
     Args:
@@ -87,7 +87,7 @@ def shifts_text(scores: Scores, shifts):
     return f"{_table(header, rows)}\n\nBehind each score: its change by the shift."
 
 
-def probe_text(probe):
+def probe_text(probe: Config) -> str:
     """Returns how well probes predict the properties of objects, as text.
 
     Args:

@@ -6,7 +6,7 @@ import numpy as np
 
 from genesis_keras.evaluation.generation import sample_batches
 from genesis_keras.metrics.sliced_wasserstein import sliced_wasserstein_distance
-from genesis_keras.types import Dataset, Model
+from genesis_keras.types import Config, Dataset, Model
 
 
 def sample_distance(
@@ -16,7 +16,7 @@ def sample_distance(
     num_slots: int | None = None,
     batch_size: int = 32,
     seed: int = 0,
-):
+) -> Config:
     """Returns the distance of samples to as many images, level by level.
 
     Beside it stands the distance of the images to as many others of the split: what

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from genesis_keras.data.shifts import shifted
 from genesis_keras.evaluation.pictures import outputs_of
-from genesis_keras.types import Model
+from genesis_keras.types import Array, Model, Outputs
 from genesis_keras.visualization import colour_labels, labelled_rows
 from genesis_keras.visualization.cells import colour_masks
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from genesis_keras.evaluation.protocol import Protocol
 
 
-def shifts_figure(model: Model, batch: int, protocol: "Protocol"):
+def shifts_figure(model: Model, batch: Outputs, protocol: "Protocol") -> Array:
     """Draws images under each shift of a protocol, and their attention masks.
 
     Args:

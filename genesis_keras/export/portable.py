@@ -1,6 +1,8 @@
 """Exports ONNX and LiteRT files for segmentation, with Keras's exporters."""
 
-import pathlib
+import contextlib
+import logging
+import warnings
 
 import keras
 import numpy as np
@@ -11,8 +13,11 @@ from genesis_keras.export.options import FORMATS, MASKS, check_packages
 from genesis_keras.export.signatures import check_masks
 from genesis_keras.metrics.segmentation import labels_from_masks
 from genesis_keras.models.weights import check_finite_weights
-from genesis_keras.storage import replacing
+from genesis_keras.storage import local_path, replacing
 from genesis_keras.types import Model, Outputs, PathLike, Tensor
+
+BATCH_AXIS = "batch"
+"""Name of the axis of images in an ONNX file for any batch size."""
 
 
 class FixedSegmenter(keras.Model):
@@ -73,7 +78,7 @@ def write_portable(
         raise ValueError(f"format must be one of {sorted(FORMATS)}; got {format!r}")
     if batch_size is not None:
         batch_size = integer("batch_size", batch_size, least=1)
-    path = pathlib.Path(path)
+    path = local_path(path)
     if path.suffix != FORMATS[format]:
         raise ValueError(f"path must end in {FORMATS[format]!r}; got {str(path)!r}")
     check_packages(format)
@@ -82,16 +87,17 @@ def write_portable(
     segmenter = FixedSegmenter(model, masks, seed)
     with replacing(path) as partial:
         try:
+            with _quietly():
+                if format == "onnx":
+                    _teach_log1p()
+                segmenter.export(
+                    str(partial),
+                    format=format,
+                    verbose=False,
+                    input_signature=[tf.TensorSpec(shape, "float32", name="images")],
+                )
             if format == "onnx":
-                _teach_log1p()
-            segmenter.export(
-                str(partial),
-                format=format,
-                verbose=False,
-                input_signature=[tf.TensorSpec(shape, "float32", name="images")],
-            )
-            if format == "onnx":
-                _check_operations(partial)
+                _finish_onnx(partial)
         except OSError:
             raise
         except Exception as error:  # converters raise many kinds of errors
@@ -117,8 +123,32 @@ def _teach_log1p():
             ctx.replace_inputs(node, [total.output[0]])
 
 
-def _check_operations(path):
-    """Raises an error if the file has operations that ONNX does not support."""
+@contextlib.contextmanager
+def _quietly():
+    """Silences warnings of the converters about their internals.
+
+    tf2onnx warns about each shape that it cannot infer, and a graph for any batch
+    size has many. What it cannot convert is still an error.
+    """
+    logger = logging.getLogger("tf2onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _finish_onnx(path):
+    """Names the batch axis; raises an error if ONNX lacks an operation of the file."""
     import onnx
 
+    model = onnx.load(path)
+    for value in (*model.graph.input, *model.graph.output):
+        first = value.type.tensor_type.shape.dim[0]
+        if not first.HasField("dim_value"):  # any batch size
+            first.dim_param = BATCH_AXIS
+    onnx.save(model, path)
     onnx.checker.check_model(str(path))

@@ -1,6 +1,5 @@
 """Writes a SavedModel that only depends on TensorFlow."""
 
-import pathlib
 import re
 
 import tensorflow as tf
@@ -9,7 +8,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from genesis_keras.export.signatures import signatures
 from genesis_keras.export.warmup import write_warmup
 from genesis_keras.models.weights import check_finite_weights
-from genesis_keras.storage import new_folder
+from genesis_keras.storage import local_path, new_folder
 from genesis_keras.types import Model, PathLike
 
 _GRADIENT = "_gradient_op_type"
@@ -56,7 +55,7 @@ def write_saved_model(model: Model, path: PathLike, masks: str = "attention") ->
 
 def _check_readable(path):
     """Raises an error if TensorFlow would interpret the path as a glob pattern."""
-    absolute = str(pathlib.Path(path).absolute())
+    absolute = str(local_path(path).absolute())
     if re.search(r"\[.*\]|\\", absolute):
         raise ValueError(
             "path must have neither brackets nor backslashes, as TensorFlow finds no "
@@ -71,7 +70,7 @@ def _drop_gradients(folder):
     which no longer matches the file, is removed too; TensorFlow recreates it if it is
     missing.
     """
-    path = pathlib.Path(folder) / "saved_model.pb"
+    path = local_path(folder) / "saved_model.pb"
     saved_model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
     for meta_graph in saved_model.meta_graphs:
         graph = meta_graph.graph_def

@@ -1,10 +1,10 @@
 """Warm-up requests, which TensorFlow Serving runs before it accepts others."""
 
-import pathlib
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
+from genesis_keras.storage import local_path
 from genesis_keras.types import Outputs, PathLike
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def write_warmup(folder: PathLike, signatures: "dict[str, Signature]") -> bool:
         from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
     except ImportError:
         return False
-    path = pathlib.Path(folder) / WARMUP_FILE
+    path = local_path(folder) / WARMUP_FILE
     path.parent.mkdir()
     with tf.io.TFRecordWriter(str(path)) as writer:
         for name, signature in signatures.items():

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from genesis_keras.metrics.sliced_wasserstein import sliced_wasserstein_distance
-from genesis_keras.types import Config
+from genesis_keras.types import Config, Tensor, TensorLike
 
 
 @keras.saving.register_keras_serializable(package="genesis_keras")
@@ -48,7 +48,9 @@ class SlicedWassersteinDistance(keras.metrics.Metric):
         self.seed = seed
         self._images = ([], [])
 
-    def update_state(self, y_true, y_pred, sample_weight: None = None) -> None:
+    def update_state(
+        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: None = None
+    ) -> None:
         """Adds a batch.
 
         Args:
@@ -66,7 +68,7 @@ class SlicedWassersteinDistance(keras.metrics.Metric):
         for kept, batch in zip(self._images, (y_true, y_pred), strict=True):
             kept.append(np.asarray(batch, np.float32))
 
-    def result(self):
+    def result(self) -> Tensor:
         """Returns the distance, a scalar; NaN before any image."""
         if not self._images[0]:
             return tf.constant(float("nan"), self.dtype)

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from genesis_keras.metrics.segmentation import slot_count_error
 from genesis_keras.metrics.slots import largest_slot, mask_entropy, used_slots
+from genesis_keras.types import TensorLike
 
 
 class _MeanOfMasks(keras.metrics.Mean):
@@ -93,7 +94,9 @@ class SlotCountError(keras.metrics.Mean):
     ) -> None:
         super().__init__(name=name, dtype=dtype)
 
-    def update_state(self, y_true, y_pred, sample_weight: None = None) -> None:
+    def update_state(
+        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: None = None
+    ) -> None:
         """Adds a batch of images.
 
         Args:

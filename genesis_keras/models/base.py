@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from genesis_keras import surroundings
-from genesis_keras.arguments import boolean, integer
+from genesis_keras.arguments import MAX_SLOTS, boolean, integer
 from genesis_keras.layers.random_source import RandomSource
 from genesis_keras.models import batches, replicas
 from genesis_keras.models.keras_methods import KerasMethods
@@ -69,7 +69,7 @@ class SceneModel(PresetModel, KerasMethods):
         # Inputs are not autocast: sublayers cast to low precision, images stay float32.
         super().__init__(autocast=False, **kwargs)
         self.image_size = integer("image_size", image_size, **self.image_sizes)
-        self.num_slots = integer("num_slots", num_slots, least=self.min_slots)
+        self.num_slots = self._checked_slots(num_slots)
         self.random = RandomSource(seed, name="random")
         self.seed = self.random.seed
         self.geco = GecoState(name="geco")
@@ -249,8 +249,8 @@ class SceneModel(PresetModel, KerasMethods):
             flexible_slots: Whether each image may use fewer slots.
 
         Raises:
-            ValueError: If K is below `min_slots`, or the model does not support
-                flexible slots.
+            ValueError: If K is below `min_slots` or above 256, or the model does not
+                support flexible slots.
         """
         if boolean("flexible_slots", flexible_slots) and not self.has_flexible_slots:
             raise ValueError(
@@ -260,7 +260,10 @@ class SceneModel(PresetModel, KerasMethods):
         num_slots = self.num_slots if num_slots is None else num_slots
         if tf.is_tensor(num_slots):
             return num_slots
-        return integer("num_slots", num_slots, least=self.min_slots)
+        return self._checked_slots(num_slots)
+
+    def _checked_slots(self, num_slots):
+        return integer("num_slots", num_slots, least=self.min_slots, most=MAX_SLOTS)
 
     def check_latents(self, latents: Tensor) -> Tensor:
         """Returns latents as float32, or raises an error if they cannot be decoded.

@@ -3,6 +3,7 @@
 import pathlib
 
 from genesis_keras.presets import layout
+from genesis_keras.storage import local_path
 from genesis_keras.types import PathLike
 
 DEFAULT_PRESET = "genesis_v2_sprites_hard"
@@ -60,7 +61,7 @@ def find_preset(preset: PathLike) -> pathlib.Path:
         return _checked(_download(name), preset)
     if name in (names := bundled_names()):
         return layout.BUNDLED / name
-    folder = pathlib.Path(name).expanduser()
+    folder = local_path(name).expanduser()
     if folder.is_dir():
         of_run = folder / layout.RUN_PRESET
         return _checked(of_run if of_run.is_dir() else folder, preset)
@@ -111,7 +112,7 @@ def _download(name):
         raise OSError(
             f"preset={name!r} cannot be downloaded: {_first_line(error)}"
         ) from error
-    return pathlib.Path(folder)
+    return local_path(folder)
 
 
 def _first_line(error):

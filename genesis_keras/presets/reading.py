@@ -1,12 +1,12 @@
 """Reads the metadata and the model of a preset."""
 
 import json
-import pathlib
 from typing import Any
 
 from genesis_keras.archive_sizes import check_hdf5
 from genesis_keras.presets import layout
 from genesis_keras.presets.finding import bundled_names, find_preset
+from genesis_keras.storage import local_path
 from genesis_keras.types import Config, Model, PathLike
 
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, IndexError, RuntimeError)
@@ -89,7 +89,14 @@ def read_preset(
     folder = find_preset(preset)
     config = _read_json(folder / layout.CONFIG_FILE)
     model_class = _class_of(config, folder, base)
-    model = model_class.from_config({**config["config"], **settings})
+    try:
+        model = model_class.from_config({**config["config"], **settings})
+    except (TypeError, ValueError) as error:
+        if settings:
+            raise  # it may be of the caller, not of the preset
+        raise ValueError(
+            f"{str(folder / layout.CONFIG_FILE)!r} describes no model: {error}"
+        ) from error
     if load_weights:
         _load_weights(model, folder / layout.WEIGHTS_FILE, settings)
     return model
@@ -100,7 +107,8 @@ def _class_of(config, folder, base):
     import keras
 
     name = config.get("registered_name")
-    model_class = keras.saving.get_registered_object(name) if name else None
+    known = isinstance(name, str) and name
+    model_class = keras.saving.get_registered_object(name) if known else None
     is_class = isinstance(model_class, type) and isinstance(config.get("config"), dict)
     if not (is_class and issubclass(model_class, keras.Model)):
         raise ValueError(
@@ -134,8 +142,8 @@ def _load_weights(model, path, settings):
 
 def _read_json(path):
     try:
-        content = json.loads(pathlib.Path(path).read_text())
-    except (OSError, ValueError) as error:
+        content = json.loads(local_path(path).read_text())
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{str(path)!r} cannot be read: {error}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{str(path)!r} must hold a JSON object; got {content!r}")

@@ -4,7 +4,6 @@ import contextlib
 import datetime
 import importlib.metadata
 import json
-import pathlib
 import platform
 import shutil
 import uuid
@@ -16,7 +15,7 @@ from PIL import Image
 from genesis_keras.presets import layout
 from genesis_keras.presets.card import model_card
 from genesis_keras.presets.sixteen_bits import store_in_16_bits
-from genesis_keras.storage import new_folder
+from genesis_keras.storage import local_path, new_folder
 from genesis_keras.types import Array, Config, Model, PathLike
 
 DTYPES = ("float32", "float16")
@@ -61,7 +60,7 @@ def write_preset(
             raise ValueError(f"not saved: weight {variable.path} is not finite")
     import keras
 
-    folder = pathlib.Path(folder)
+    folder = local_path(folder)
     metadata = {**_facts(model, weights_dtype), **(metadata or {})}
     config = keras.saving.serialize_keras_object(model)
     config = {key: v for key, v in config.items() if key not in _NOT_CONFIG}

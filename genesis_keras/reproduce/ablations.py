@@ -1,10 +1,8 @@
 """The report of the ablations, with a row for each variant of GENESIS-V2."""
 
-import pathlib
-
 from genesis_keras.evaluation.groups import Group, text
 from genesis_keras.evaluation.models_table import NOT_MEASURED, Table
-from genesis_keras.storage import replacing, write_json
+from genesis_keras.storage import local_path, replacing, write_json
 
 REPORT_FILE, JSON_FILE = "report.md", "report.json"
 _COLUMNS = {
@@ -62,7 +60,7 @@ def write_ablations(folder, scored, command):
     if not any(groups.values()):
         errors = "; ".join(f"{run.name}: {run.error}" for run in runs)
         raise ValueError(f"none of the runs could be scored: {errors}")
-    folder = pathlib.Path(folder)
+    folder = local_path(folder)
     table = ablations_table(scored).markdown()
     left_out = "".join(f"\n{run.name}: {run.error}\n" for run in runs if run.error)
     with replacing(folder / REPORT_FILE) as partial:

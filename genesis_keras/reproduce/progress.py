@@ -2,10 +2,10 @@
 
 import dataclasses
 import json
-import pathlib
 
 import keras
 
+from genesis_keras.storage import local_path
 from genesis_keras.training.callbacks import DivergedError
 from genesis_keras.training.checkpoints import CheckpointStore
 from genesis_keras.training.run import MODEL_FILE
@@ -41,7 +41,7 @@ def progress_of(run, workdir):
         run: A `PlannedRun`.
         workdir: The folder of all runs.
     """
-    folder = pathlib.Path(workdir) / run.name
+    folder = local_path(workdir) / run.name
     saved = CheckpointStore(folder / "checkpoints").steps()
     step = saved[-1] if saved else 0
     # While a finished run is extended, it still has the model of fewer steps.
@@ -78,7 +78,7 @@ def do_runs(runs, workdir, train, worker=(1, 1)):
         if progress.is_done:
             continue
         try:
-            train(run.config, pathlib.Path(workdir) / run.name)
+            train(run.config, local_path(workdir) / run.name)
         except (DivergedError, ValueError) as error:
             failed[run.name] = str(error)
             print(f"{run.name} failed: {error}", flush=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from genesis_keras.storage import replacing, write_json
+from genesis_keras.storage import local_path, replacing, write_json
 from genesis_keras.types import Array, Config, PathLike
 from genesis_keras.visualization import PALETTE, save_png
 
@@ -33,7 +33,7 @@ def write_segmentation(
     Raises:
         OSError: If a file cannot be written.
     """
-    folder = pathlib.Path(folder)
+    folder = local_path(folder)
     with replacing(folder / LABELS_FILE) as partial:
         label_picture(found.labels).save(partial, format="PNG", optimize=True)
     save_png(folder / OVERLAY_FILE, found.overlay())

@@ -1,5 +1,6 @@
 """Finds and reads pictures."""
 
+import io
 import os
 import pathlib
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from genesis_keras.types import Array, PathLike
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 MAX_PIXELS = 100_000_000
+_PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 _DAMAGE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
@@ -47,8 +49,30 @@ def find_pictures(names: Iterable[PathLike]) -> list[pathlib.Path]:
     return list(dict.fromkeys(found))
 
 
+def check_start(path: PathLike) -> None:
+    """Checks the first bytes of a file, without importing TensorFlow.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ValueError: If it cannot be read, or is not a PNG, JPEG or WebP file.
+    """
+    try:
+        with open(local_path(path), "rb") as file:
+            start = file.read(12)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if not (start.startswith((_PNG, _JPEG)) or _is_webp(start)):
+        raise _unreadable(path, "it is neither a PNG, JPEG nor WebP file")
+
+
 def read_picture(picture: Any) -> Array:
-    """Returns a picture as uint8 RGB `[H, W, 3]`, upright.
+    """Returns a picture as uint8 RGB `[H, W, 3]`, as a viewer shows it.
+
+    PNG and JPEG files are read by the decoder of folders of pictures and of served
+    models, `genesis_keras.data.pictures`; WebP files, which TensorFlow cannot read,
+    by Pillow and the same rules.
 
     Args:
         picture: Path of a PNG, JPEG or WebP file, a PIL image, or an array `[H, W, 3]`
@@ -58,18 +82,52 @@ def read_picture(picture: Any) -> Array:
         ValueError: If it is none of these, or is damaged or too large.
     """
     if isinstance(picture, str | os.PathLike):
-        try:
-            with Image.open(picture) as image:
-                _check_size(image.size)
-                return _to_rgb(ImageOps.exif_transpose(image))
-        except _DAMAGE as error:
-            raise ValueError(
-                f"{str(picture)!r} is no picture that can be read: {error}"
-            ) from error
+        check_start(picture)
+        content = local_path(picture).read_bytes()
+        decode = _decode_by_pillow if _is_webp(content) else _decode
+        return decode(content, picture)
     if isinstance(picture, Image.Image):
-        _check_size(picture.size)
-        return _to_rgb(ImageOps.exif_transpose(picture))
+        return _from_pillow(picture)
     return _from_array(np.asarray(picture))
+
+
+def _is_webp(content):
+    return content[:4] == b"RIFF" and content[8:12] == b"WEBP"
+
+
+def _unreadable(path, why):
+    return ValueError(f"{str(path)!r} is no picture that can be read: {why}")
+
+
+def _decode(content, path):
+    from genesis_keras.data.pictures import decode_bytes  # imports TensorFlow
+
+    try:
+        return decode_bytes(content, MAX_PIXELS)
+    except ValueError as error:
+        raise _unreadable(path, error) from error
+
+
+def _decode_by_pillow(content, path):
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            return _from_pillow(image)
+    except _DAMAGE as error:
+        raise _unreadable(path, error) from error
+
+
+def _from_pillow(image):
+    _check_size(image.size)
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16"):  # 16-bit grey; Pillow would clip it
+        grey = np.round(np.asarray(image) / 257.0).astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=-1)
+    if not image.has_transparency_data:
+        return np.array(image.convert("RGB"))
+    pixels = np.asarray(image.convert("RGBA"), np.int32)
+    colours, alpha = pixels[..., :3], pixels[..., 3:]
+    # The formula of `genesis_keras.data.pictures`, on the same white.
+    return ((colours * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
 
 
 def _check_size(size):
@@ -77,17 +135,6 @@ def _check_size(size):
         raise ValueError(
             f"image must have 1 to {MAX_PIXELS:,} pixels; got {size[0]} x {size[1]}"
         )
-
-
-def _to_rgb(image):
-    if image.mode.startswith("I;16"):  # 16-bit grey, which PIL would clip
-        grey = np.round(np.asarray(image) / 257.0).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=-1)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    return np.array(image.convert("RGB"))
 
 
 def _from_array(image):

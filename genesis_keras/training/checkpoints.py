@@ -18,7 +18,7 @@ from genesis_keras.archive_sizes import check_keras
 from genesis_keras.models.base import SceneModel
 from genesis_keras.models.registry import MODELS, get_model, settings_of
 from genesis_keras.models.weights import check_finite_weights
-from genesis_keras.storage import replacing
+from genesis_keras.storage import local_path, replacing
 from genesis_keras.training.continuing import changed_settings
 from genesis_keras.training.progress import say
 from genesis_keras.training.saved_files import (
@@ -52,7 +52,7 @@ class CheckpointStore:
     def __init__(
         self, folder: PathLike, keep: int = 3, config: "RunConfig | None" = None
     ) -> None:
-        self.folder = pathlib.Path(folder)
+        self.folder = local_path(folder)
         self.keep = keep
         self.config = config
         self.record = None
@@ -95,8 +95,8 @@ class CheckpointStore:
                 belongs to another step or run.
         """
         paths = [self.path(step) for step in reversed(self.steps())]
-        if not paths and last is not None and pathlib.Path(last).exists():
-            paths = [pathlib.Path(last)]
+        if not paths and last is not None and local_path(last).exists():
+            paths = [local_path(last)]
         damaged = []
         for path in paths:
             try:
@@ -193,7 +193,7 @@ def load_model(path: PathLike) -> Model:
         ValueError: If the file is missing, or holds another kind of model.
         DamagedFileError: If it is damaged, or a weight is not finite.
     """
-    path = pathlib.Path(path)
+    path = local_path(path)
     if not path.is_file():
         raise ValueError(f"there is no model file {str(path)!r}")
     try:

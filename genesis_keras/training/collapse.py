@@ -2,13 +2,12 @@
 
 import json
 import math
-import pathlib
 import time
 
 import tensorflow as tf
 
 from genesis_keras.metrics.slots import largest_slot, mask_entropy, used_slots
-from genesis_keras.storage import write_json
+from genesis_keras.storage import local_path, write_json
 from genesis_keras.training.progress import say
 from genesis_keras.types import Config, Model, Outputs, PathLike, Scores, Tensor
 
@@ -79,7 +78,7 @@ class SlotWatch:
     ) -> None:
         self.model = model
         self.images = images
-        self.path = pathlib.Path(workdir) / WATCH_FILE
+        self.path = local_path(workdir) / WATCH_FILE
         self.records = [r for r in self._read() if r["step"] <= step]
         before = self.records[-1]["seconds"] if self.records else 0.0
         self.start = time.monotonic() - before
@@ -131,7 +130,7 @@ def read_watch(workdir: PathLike) -> list[Config]:
     Raises:
         ValueError: If the file is damaged.
     """
-    path = pathlib.Path(workdir) / WATCH_FILE
+    path = local_path(workdir) / WATCH_FILE
     if not path.exists():
         return []
     try:

@@ -1,11 +1,11 @@
 """Determines the run in a folder, and the settings with which it continues."""
 
 import dataclasses
-import pathlib
 
 from genesis_keras.data.registry import get_spec
+from genesis_keras.storage import local_path
 from genesis_keras.training.config import models_with, resolve
-from genesis_keras.training.run_config import CONFIG_FILE, RunConfig
+from genesis_keras.training.run_config import CONFIG_FILE, RunConfig, check_settings
 from genesis_keras.training.saved_files import (
     DamagedFileError,
     read_record,
@@ -125,7 +125,7 @@ def settings_of(workdir: PathLike) -> RunConfig | None:
     Raises:
         ValueError: If no file contains the settings, or the file is damaged.
     """
-    workdir = pathlib.Path(workdir)
+    workdir = local_path(workdir)
     if (workdir / CONFIG_FILE).exists():
         return RunConfig.load(workdir)
     files = saved_models(workdir)
@@ -136,7 +136,10 @@ def settings_of(workdir: PathLike) -> RunConfig | None:
             continue
         if settings:
             print(f"{workdir} has no {CONFIG_FILE}: settings of {path.name}")
-            return RunConfig(**settings)
+            try:
+                return RunConfig(**check_settings(settings))
+            except ValueError as error:
+                raise ValueError(f"settings in {str(path)!r}: {error}") from error
     if files:
         raise ValueError(
             f"workdir={str(workdir)!r} has {files[0].name} but no {CONFIG_FILE}, and "

@@ -1,12 +1,12 @@
-"""Errors of TensorFlow in a run, in the words of the run."""
+"""Clear errors for failures of TensorFlow in a training run."""
 
 import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from genesis_keras.data.preparation import prepare
-from genesis_keras.data.registry import get_spec
+from genesis_keras.data.damage import explaining_damage
 from genesis_keras.training.rendezvous import WorkerLostError
 from genesis_keras.types import Strategy
 
@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def naming_lost_workers(strategy: Strategy):
-    """Raises `WorkerLostError` instead of TensorFlow's errors if a worker is lost.
+def naming_lost_workers(strategy: Strategy) -> Iterator[None]:
+    """Translates errors of the communication between workers.
 
     Args:
-        strategy: The run's strategy.
+        strategy: The `tf.distribute` strategy.
+
+    Raises:
+        WorkerLostError: If the block failed because another worker is gone.
     """
     try:
         yield
@@ -38,25 +41,31 @@ def naming_lost_workers(strategy: Strategy):
 
 
 @contextlib.contextmanager
-def explaining(config: "RunConfig"):
-    """Translates TensorFlow's errors in a training step to clear messages.
+def explaining(config: "RunConfig") -> Iterator[None]:
+    """Translates TensorFlow's errors in a training step.
 
     Args:
         config: The `RunConfig`.
+
+    Raises:
+        MemoryError: If a step does not fit into memory.
+        ValueError: If a file of the data set is damaged.
     """
     try:
-        yield
-    except tf.errors.ResourceExhaustedError as error:
+        with explaining_damage(config.dataset, config.data_dir):
+            yield
+    except (tf.errors.ResourceExhaustedError, tf.errors.InvalidArgumentError) as error:
+        if not _is_out_of_memory(error):
+            raise
         side = config.image_size
         raise MemoryError(
             f"a step of batch_size={config.batch_size} images of {side}x{side} with "
             f"num_slots={config.num_slots} does not fit into memory"
         ) from error
-    except tf.errors.DataLossError as error:
-        spec = get_spec(config.dataset)
-        folder = prepare(spec, config.data_dir or None).data_dir
-        raise ValueError(
-            f"a file of the data in {str(folder)!r} is damaged "
-            f"({error.message.splitlines()[0]}): delete this folder, and the data set "
-            "is made again"
-        ) from error
+
+
+def _is_out_of_memory(error):
+    # TensorFlow reports a constant that it cannot allocate as one it cannot parse.
+    return isinstance(error, tf.errors.ResourceExhaustedError) or (
+        "Cannot parse tensor from proto" in error.message
+    )

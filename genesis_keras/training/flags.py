@@ -2,9 +2,9 @@
 
 import dataclasses
 import json
-import pathlib
 from typing import Any
 
+from genesis_keras.storage import local_path
 from genesis_keras.training.config import models_with, resolve
 from genesis_keras.training.recipes import RECIPES
 from genesis_keras.training.run_config import MODELS, RunConfig, check_settings
@@ -74,14 +74,18 @@ def read_settings(path: PathLike, model: str | None = None) -> Config:
         ValueError: If the file is missing or has other contents.
     """
     try:
-        settings = json.loads(pathlib.Path(path).read_text())
+        settings = json.loads(local_path(path).read_text())
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"config={str(path)!r} cannot be read: {error}") from error
     if not isinstance(settings, dict):
         raise ValueError(f"config={str(path)!r} holds no settings: {settings!r}")
+    try:
+        settings = check_settings(settings)
+    except ValueError as error:
+        raise ValueError(f"config={str(path)!r}: {error}") from error
     if settings.keys() >= _OF_A_RUN:
-        model, names = model or settings["model"], check_settings(settings).keys()
-        return {k: settings[k] for k in names if model in models_with(k)}
+        model = model or settings["model"]
+        return {k: v for k, v in settings.items() if model in models_with(k)}
     return settings
 
 

@@ -3,10 +3,10 @@
 import contextlib
 import fcntl
 import os
-import pathlib
 import socket
 from collections.abc import Iterator
 
+from genesis_keras.storage import local_path
 from genesis_keras.types import PathLike
 
 LOCK_FILE = ".lock"
@@ -23,7 +23,7 @@ def exclusive(workdir: PathLike) -> Iterator[None]:
         ValueError: If another run has locked the folder.
         OSError: If the folder cannot be written.
     """
-    workdir = pathlib.Path(workdir)
+    workdir = local_path(workdir)
     workdir.mkdir(parents=True, exist_ok=True)
     with open(workdir / LOCK_FILE, "a+") as file:
         try:

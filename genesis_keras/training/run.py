@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import pathlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import tensorflow as tf
 
 from genesis_keras.data.pipeline import load
 from genesis_keras.models.registry import get_model, settings_of
-from genesis_keras.storage import remove_partial
+from genesis_keras.storage import local_path, remove_partial
 from genesis_keras.training.callbacks import (
     GECO,
     DivergenceGuard,
@@ -94,7 +93,7 @@ def train(
         MemoryError: If a training step does not fit into memory.
         OSError: If the folder cannot be written.
     """
-    workdir = pathlib.Path(workdir)
+    workdir = local_path(workdir)
     same = {**decisive_settings(config), "resume": bool(resume)}
     same |= {"tensorflow": tf.__version__, "keras": keras.__version__}
     strategy = make_strategy(config.strategy, same, config.worker_timeout)
@@ -250,9 +249,15 @@ def _showing(model, config, workdir, writer, shown, validate, step):
         manual_dir=config.manual_dir or None,
     )
     scalars = Scalars(writer)
+    with shown.may_fail("settings in TensorBoard"):
+        scalars.write_settings(step, dataclasses.asdict(config))
     batch = next(iter(examples))
     pictures = Pictures(model, batch, workdir / "pictures", writer)
     watch = SlotWatch(model, batch["image"], workdir, step)
+
+    def write_scalars(step, logs):
+        rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
+        scalars.write(step, {**logs, "learning_rate": rate})
 
     def write_slots(step, logs):
         scalars.write_slots(step, watch.check(step))
@@ -261,7 +266,7 @@ def _showing(model, config, workdir, writer, shown, validate, step):
         scalars.write_scores(step, validate(model))
 
     actions = [
-        (config.summary_every, "scalars", scalars.write),
+        (config.summary_every, "scalars", write_scalars),
         (config.picture_every, "the use of slots", write_slots),
         (config.picture_every, "pictures", lambda step, logs: pictures.write(step)),
     ]

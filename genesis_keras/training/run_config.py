@@ -2,10 +2,9 @@
 
 import dataclasses
 import json
-import pathlib
 
 from genesis_keras.data.registry import get_spec
-from genesis_keras.storage import write_json
+from genesis_keras.storage import local_path, write_json
 from genesis_keras.training.devices import best_precision
 from genesis_keras.training.recipes import RECIPES
 from genesis_keras.training.validation import checked, setting
@@ -22,6 +21,7 @@ _LIKELIHOOD = ("genesis_v2", "genesis", "monet")
 _SIZES = (32, 64, 128, 256, 512, 1024)
 _MAX_STEPS = 99_999_999  # names of checkpoints have eight digits
 _MAX_SEED = 2**31 - 1
+_MAX_SLOTS = 256  # MAX_SLOTS of `arguments`, a module that imports NumPy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +55,9 @@ class RunConfig:
     image_size: int = setting(
         64, "Side of the images, a power of two >= 32.", choices=_SIZES
     )
-    num_slots: int = setting(7, "Number of slots K in training.", least=1)
+    num_slots: int = setting(
+        7, "Number of slots K in training.", least=1, most=_MAX_SLOTS
+    )
     feature_dim: int = setting(
         64,
         "Channels and latent size, a multiple of 8.",
@@ -261,7 +263,7 @@ class RunConfig:
 
     def save(self, workdir: PathLike) -> None:
         """Writes the settings to `workdir/config.json`."""
-        write_json(pathlib.Path(workdir) / CONFIG_FILE, dataclasses.asdict(self))
+        write_json(local_path(workdir) / CONFIG_FILE, dataclasses.asdict(self))
 
     @classmethod
     def load(cls, workdir: PathLike) -> "RunConfig":
@@ -273,7 +275,7 @@ class RunConfig:
         Raises:
             ValueError: There is no run, or its file is damaged.
         """
-        path = pathlib.Path(workdir) / CONFIG_FILE
+        path = local_path(workdir) / CONFIG_FILE
         try:
             settings = json.loads(path.read_text())
             if not isinstance(settings, dict):

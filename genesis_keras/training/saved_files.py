@@ -8,6 +8,7 @@ import struct
 import zipfile
 import zlib
 
+from genesis_keras.storage import local_path
 from genesis_keras.types import Config, PathLike
 
 MODEL_FILE = "model.keras"
@@ -40,7 +41,7 @@ def checkpoint_steps(folder: PathLike) -> list[int]:
     Args:
         folder: The `checkpoints` of a run.
     """
-    folder = pathlib.Path(folder)
+    folder = local_path(folder)
     names = folder.iterdir() if folder.is_dir() else ()
     matches = (_NAME.fullmatch(path.name) for path in names)
     return sorted(int(match[1]) for match in matches if match)
@@ -53,7 +54,7 @@ def checkpoint_path(folder: PathLike, step: int) -> pathlib.Path:
         folder: The `checkpoints` of a run.
         step: The step.
     """
-    return pathlib.Path(folder) / f"step_{step:08}.keras"
+    return local_path(folder) / f"step_{step:08}.keras"
 
 
 def saved_models(workdir: PathLike) -> list[pathlib.Path]:
@@ -62,9 +63,9 @@ def saved_models(workdir: PathLike) -> list[pathlib.Path]:
     Args:
         workdir: Folder of the run.
     """
-    folder = pathlib.Path(workdir) / "checkpoints"
+    folder = local_path(workdir) / "checkpoints"
     paths = [checkpoint_path(folder, s) for s in reversed(checkpoint_steps(folder))]
-    finished = pathlib.Path(workdir) / MODEL_FILE
+    finished = local_path(workdir) / MODEL_FILE
     return [*paths, finished] if finished.exists() else paths
 
 
@@ -78,8 +79,8 @@ def find_model(workdir: PathLike) -> tuple[pathlib.Path, int | None]:
         The path of `model.keras` and None, or, if the run was interrupted (possibly
         after it was extended), path and step of the newest checkpoint.
     """
-    finished = pathlib.Path(workdir) / MODEL_FILE
-    folder = pathlib.Path(workdir) / "checkpoints"
+    finished = local_path(workdir) / MODEL_FILE
+    folder = local_path(workdir) / "checkpoints"
     newest = max(checkpoint_steps(folder), default=0)
     if not newest:
         return finished, None
@@ -110,7 +111,7 @@ def read_record(path: PathLike) -> Config:
             record = json.loads(archive.read(RECORD))
         settings = dict(record.get("settings", {}))
         return {**record, "step": int(record["step"]), "settings": settings}
-    except (*DAMAGE, AttributeError) as error:
+    except (*DAMAGE, AttributeError, OverflowError) as error:
         raise DamagedFileError(
             f"model file {str(path)!r} is damaged: {error}"
         ) from error

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import pathlib
 import shutil
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ import keras_tuner
 import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
 
-from genesis_keras.storage import replacing, write_json
+from genesis_keras.storage import local_path, replacing, write_json
 from genesis_keras.training.callbacks import DivergedError
 from genesis_keras.training.config import models_with, resolve
 from genesis_keras.training.goals import ALGORITHMS, OBJECTIVES
@@ -177,7 +176,7 @@ class RunTuner(keras_tuner.Tuner):
         super().__init__(oracle, directory=str(workdir), project_name="search")
         self.base = base
         self.score = score
-        self.workdir = pathlib.Path(workdir)
+        self.workdir = local_path(workdir)
 
     def run_trial(self, trial: Any) -> Scores:
         """Trains a trial, continues its training, or finishes an interrupted one.
@@ -255,7 +254,7 @@ def search(
         OSError: If the folder cannot be written.
     """
     config = resolve(base)
-    workdir = pathlib.Path(workdir)
+    workdir = local_path(workdir)
     oracle = make_oracle(algorithm, objective, num_trials, config, held)
     tuner = RunTuner(base, score, workdir, oracle)
     try:

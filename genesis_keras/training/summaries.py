@@ -89,6 +89,18 @@ class Scalars:
         """Writes the logs of a step under `train/`."""
         self._write("train", step, logs)
 
+    def write_settings(self, step: int, settings: Config) -> None:
+        """Writes the settings of a run as a table under `settings`.
+
+        Args:
+            step: The step at which training begins or goes on.
+            settings: Dict of the settings.
+        """
+        rows = [f"| {name} | {value} |" for name, value in settings.items()]
+        table = "\n".join(["| setting | value |", "| --- | --- |", *rows])
+        with self.writer.as_default(step=step):
+            tf.summary.text("settings", table)
+
     def write_scores(self, step: int, scores: Scores) -> None:
         """Writes scores under `validation/` and prints them."""
         self._write("validation", step, scores)

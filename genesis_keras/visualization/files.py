@@ -1,11 +1,9 @@
 """Writing of pictures to files."""
 
-import pathlib
-
 import numpy as np
 from PIL import Image
 
-from genesis_keras.storage import replacing
+from genesis_keras.storage import local_path, replacing
 from genesis_keras.types import Array, Config, PathLike
 
 TEXT_WIDTH = 5.5
@@ -66,7 +64,7 @@ def save_figures(folder: PathLike, figures: Config, pdf: bool = False) -> None:
         OSError: See `save_png`.
     """
     for name, figure in figures.items():
-        path = pathlib.Path(folder) / name
+        path = local_path(folder) / name
         if hasattr(figure, "savefig"):
             for ending in ["png", "pdf"] if pdf else ["png"]:
                 with replacing(path.with_name(f"{name}.{ending}")) as partial:

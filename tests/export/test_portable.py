@@ -15,13 +15,16 @@ def small(model_class):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model_class", MODELS)
-def test_onnx(model_class, pictures, tmp_path):
+def test_onnx(model_class, pictures, tmp_path, capfd):
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("tf2onnx")
     model = small(model_class)
     path = tmp_path / "model.onnx"
     write_portable(model, path, "onnx")
+    assert capfd.readouterr() == ("", "")
     session = onnxruntime.InferenceSession(str(path))
+    for value in (*session.get_inputs(), *session.get_outputs()):
+        assert value.shape[0] == "batch", value.name
     for batch in (pictures[:1], pictures):
         outputs = session.run(["label_map", "mask_probabilities"], {"images": batch})
         check(model, batch, *outputs)

@@ -1,6 +1,7 @@
 """Segmentation of pictures, in Python and on the command line."""
 
 import json
+import pathlib
 import subprocess
 import sys
 import types
@@ -12,6 +13,7 @@ from PIL import Image
 
 import genesis_keras
 from genesis_keras.commands.segment import main
+from genesis_keras.data.pictures import decode_picture
 from genesis_keras.presets.reading import read_metadata
 from genesis_keras.segmentation.files import folder_names, write_segmentation
 from genesis_keras.segmentation.pictures import find_pictures, read_picture
@@ -136,6 +138,33 @@ def test_pictures_of_other_kinds(tmp_path):
     assert read_picture(tmp_path / "turned.jpg").shape == (6, 4, 3)
     assert (read_picture(np.full([2, 2, 3], 0.2)) == 51).all()
     assert read_picture(np.zeros([2, 2], np.uint8)).shape == (2, 2, 3)
+
+
+def test_png_jpeg_and_webp_follow_the_same_rules(tmp_path):
+    """Those of the decoder that training uses: orientation and alpha as in a viewer."""
+    pixels = np.random.default_rng(0).integers(0, 256, [4, 6, 4], np.uint8)
+    picture = Image.fromarray(pixels)
+    exif = picture.getexif()
+    exif[0x0112] = 6
+    for ending in ("png", "webp"):
+        picture.save(tmp_path / f"a.{ending}", exif=exif, lossless=True, exact=True)
+    decoded = decode_picture((tmp_path / "a.png").read_bytes(), "it", 99)
+    np.testing.assert_array_equal(read_picture(tmp_path / "a.png"), decoded)
+    np.testing.assert_array_equal(read_picture(tmp_path / "a.webp"), decoded)
+    np.testing.assert_array_equal(read_picture(picture), decoded)
+    colours, alpha = pixels[..., :3] / 255.0, pixels[..., 3:] / 255.0
+    expected = np.rot90(255.0 * (colours * alpha + 1.0 - alpha), -1)
+    assert np.abs(decoded - expected).max() < 1.0
+    # A JPEG that Pillow opens and TensorFlow does not, and an MPO of a phone.
+    cases = pathlib.Path(__file__).parents[1] / "fixtures" / "pictures"
+    for path in sorted(cases.glob("*.jpg")) + sorted(cases.glob("*.png")):
+        try:
+            expected = decode_picture(path.read_bytes(), "it", 10**6).numpy()
+        except tf.errors.InvalidArgumentError:
+            with pytest.raises(ValueError, match=path.name):
+                read_picture(path)
+        else:
+            np.testing.assert_array_equal(read_picture(path), expected)
 
 
 @pytest.mark.parametrize(

@@ -216,11 +216,22 @@ with preemption.Preemption(None):
         process.kill()
 
 
+def _without_memory_for_a_constant(*_):
+    return tf.errors.InvalidArgumentError(
+        None, None, "Graph execution error:\n\nCannot parse tensor from proto"
+    )
+
+
 @pytest.mark.parametrize(
     ("error", "kind", "message"),
     [
         (
             tf.errors.ResourceExhaustedError,
+            MemoryError,
+            "a step of batch_size=2 images of 32x32 with num_slots=2 does not fit",
+        ),
+        (
+            _without_memory_for_a_constant,
             MemoryError,
             "a step of batch_size=2 images of 32x32 with num_slots=2 does not fit",
         ),

@@ -1,9 +1,11 @@
+import collections
 import dataclasses
 import json
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from genesis_keras.training.callbacks import DivergedError, DivergenceGuard
 from genesis_keras.training.checkpoints import CheckpointStore, load_model, save_model
@@ -48,6 +50,17 @@ def assert_equal_weights(first, second):
         np.testing.assert_array_equal(value, second[path], err_msg=path)
 
 
+def tensorboard(workdir):
+    """Tag -> step -> value, of what a run wrote for TensorBoard."""
+    found = collections.defaultdict(dict)
+    for path in (workdir / "tensorboard").glob("events*"):
+        for record in tf.data.TFRecordDataset(str(path)):
+            event = tf.compat.v1.Event.FromString(record.numpy())
+            for value in event.summary.value:
+                found[value.tag][event.step] = tf.make_ndarray(value.tensor)
+    return found
+
+
 @pytest.mark.slow
 def test_resumed_run_equals_an_uninterrupted_one(data_dir, tmp_path, capsys):
     whole = train(tiny_config(data_dir), tmp_path / "whole")
@@ -79,7 +92,13 @@ def test_a_run_leaves_what_it_promises(data_dir, tmp_path):
         "panel_00000006.png",
         "samples_00000006.png",
     } <= names
-    assert any(name.startswith("events.out.tfevents") for name in names)
+    shown = tensorboard(workdir)
+    (table,) = shown["settings"].values()
+    assert b"| batch_size | 4 |\n" in table.item()
+    rates = shown["train/learning_rate"]
+    assert list(rates) == [2, 4, 6] and rates[2] != rates[6]
+    assert rates[6] == pytest.approx(float(model.optimizer.learning_rate))
+    assert shown["train/loss"].keys() == rates.keys()
     assert len(scores) == 1
     assert RunConfig.load(workdir) == tiny_config(data_dir)
     assert_equal_weights(load_model(workdir / "model.keras"), model)
