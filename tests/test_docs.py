@@ -7,6 +7,7 @@ import pathlib
 import re
 import shlex
 import subprocess
+import textwrap
 
 import pytest
 
@@ -67,8 +68,9 @@ def test_card_is_of_the_size_asked_for(capsys):
 
 def blocks(page, language):
     """The code blocks of a page in one language."""
-    pattern = rf"^```{language}\n(.*?)^```$"
-    return re.findall(pattern, page.read_text(), re.DOTALL | re.MULTILINE)
+    pattern = rf"^( *)```{language}\n(.*?)^\1```$"  # indented in a list
+    found = re.findall(pattern, page.read_text(), re.DOTALL | re.MULTILINE)
+    return [textwrap.dedent(block) for _, block in found]
 
 
 def test_all_pages_are_found():
