@@ -103,7 +103,7 @@ def preset_of_run(
 
 
 def check_preset(preset, data_dir=None, manual_dir=None):
-    """Scores a preset as its metadata says it was scored, and compares.
+    """Evaluates a preset again and compares the scores with its metadata.
 
     Args:
         preset: Name, folder or `hf://` address.
@@ -111,8 +111,7 @@ def check_preset(preset, data_dir=None, manual_dir=None):
         manual_dir: Folder of manually downloaded source files.
 
     Returns:
-        The largest difference between a score of masks and that of the metadata, and
-        the number of scores.
+        The largest difference of a segmentation score, and the number of scores.
 
     Raises:
         ValueError: If there is no such preset, or it has no scores.

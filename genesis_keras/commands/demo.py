@@ -1,4 +1,4 @@
-"""`genesis-demo`: a page on this machine to segment pictures and edit scenes."""
+"""`genesis-demo`: a local page to segment pictures and edit scenes."""
 
 import importlib.util
 
@@ -21,8 +21,8 @@ def main(arguments=None):
 def _parser():
     parser = CommandParser(
         "genesis-demo",
-        "Opens a page on this machine: segment a picture that you drop on it, edit its "
-        "objects, generate scenes. Nothing is sent anywhere else. Ctrl-C ends it.",
+        "Starts a local web page to segment pictures, edit their objects and generate "
+        "scenes. Nothing is sent to other machines. Ctrl-C stops it.",
     )
     parser.flag(
         "preset",
@@ -50,5 +50,5 @@ def _demo(options):
     from genesis_keras.demo.serving import serve
 
     page, address = serve(preset, options.port)
-    print(f"the page is at {address} (Ctrl-C ends it)", flush=True)
+    print(f"the page is at {address} (Ctrl-C stops it)", flush=True)
     page.block_thread()

@@ -1,6 +1,6 @@
 """The demo page: segment a picture, edit its objects, generate scenes.
 
-`editing` has what the page does with a model, on a `scene`, without Gradio; `drawing`
-makes the pictures that it shows. `page` lays out the tabs and `serving` starts them.
-Only these two import Gradio.
+`editing` contains the operations of the page on a `Scene`, and `drawing` renders
+results; neither depends on Gradio. `page` lays out the tabs and `serving` starts the
+server.
 """

@@ -1,4 +1,4 @@
-"""The pictures of the page."""
+"""Renders the pictures of the page."""
 
 import numpy as np
 
@@ -6,16 +6,15 @@ from genesis_keras.segmentation.drawing import draw_overlay
 from genesis_keras.visualization import labelled_rows
 
 SIDE = 384
-"""Pixels of the shorter side of a picture on the page, at least."""
+"""Target length of the shorter side of small pictures, in pixels."""
 
 
 def enlarge(image, side=SIDE):
-    """Returns a small picture at a whole multiple of its size, each pixel a square.
+    """Enlarges a small picture by an integer factor, without interpolation.
 
     Args:
         image: `[H, W, ...]`.
-        side: Pixels that the shorter side is to have at least; a picture that has
-            more than half of them stays as it is.
+        side: Target length of the shorter side. The factor is rounded down.
     """
     scale = enlargement(image, side)
     return np.repeat(np.repeat(image, scale, axis=0), scale, axis=1)
@@ -32,12 +31,12 @@ def enlargement(image, side=SIDE):
 
 
 def overlay_of(found):
-    """Returns a `Segmentation`'s picture with its objects coloured, enlarged."""
+    """Returns the enlarged picture of a `Segmentation` with coloured objects."""
     return draw_overlay(enlarge(found.image), enlarge(found.labels))
 
 
 def slots_picture(found):
-    """Returns the slots in use: attention masks, and what each decodes to.
+    """Returns the attention mask and the decoded object of each slot in use.
 
     Args:
         found: A `Segmentation`.
@@ -55,7 +54,7 @@ def slots_picture(found):
 
 
 def reconstruction_of(found):
-    """Returns what the model makes of the whole picture, enlarged, uint8.
+    """Returns the enlarged reconstruction, uint8.
 
     Args:
         found: A `Segmentation`.
@@ -65,7 +64,7 @@ def reconstruction_of(found):
 
 
 def steps_picture(steps):
-    """Returns a scene that is built up, in a row.
+    """Returns the steps in which a scene is composed, in a row.
 
     Args:
         steps: uint8 `[K, S, S, 3]`.

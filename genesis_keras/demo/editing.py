@@ -1,4 +1,4 @@
-"""Scenes of pictures and of the prior, and edits of their objects."""
+"""Encodes pictures as scenes, edits their objects and samples new scenes."""
 
 import numpy as np
 import tensorflow as tf
@@ -19,12 +19,12 @@ from genesis_keras.segmentation.segmenting import (
 
 
 def scene_of(model, picture, *, num_slots=None, min_mask_pixels=20.0, seed=0):
-    """Encodes a picture, with flexible slots where the model can, and decodes it.
+    """Encodes a picture, with flexible slots if supported, and decodes it.
 
     Args:
         model: The model.
         picture: See `segmentation.segmenting.segment`.
-        num_slots: K, the most objects there may be; by default that of training.
+        num_slots: K, the maximum number of slots; by default that of training.
         min_mask_pixels: Threshold of flexible slots.
         seed: Seed of the draws.
 
@@ -32,7 +32,7 @@ def scene_of(model, picture, *, num_slots=None, min_mask_pixels=20.0, seed=0):
         A `Scene`.
 
     Raises:
-        ValueError: The picture cannot be read, or an argument is wrong.
+        ValueError: If the picture cannot be read or an argument is invalid.
     """
     found = segment(
         model,
@@ -72,18 +72,18 @@ def decode_scene(model, latents, prior_mean, prior_scale):
 
 
 def remove_object(model, scene, slot):
-    """Takes an object out; the others share its pixels.
+    """Removes an object; the remaining slots share its pixels.
 
     Args:
         model: The model.
         scene: The `Scene`.
-        slot: The object, as `Scene.object_at` returns it.
+        slot: The slot of the object, see `Scene.object_at`.
 
     Returns:
         The `Scene` without it.
 
     Raises:
-        ValueError: It is the last, or there is no such object.
+        ValueError: If it is the only slot, or there is no such slot.
     """
     values = (scene.latents, scene.prior_mean, scene.prior_scale)
     kept = (remove_slots(value[None], slot)[0].numpy() for value in values)
@@ -91,39 +91,39 @@ def remove_object(model, scene, slot):
 
 
 def swap_object(model, scene, slot, other, other_slot):
-    """Puts an object of another scene in the place of one of this scene.
+    """Replaces an object by an object of another scene.
 
     Args:
         model: The model.
         scene: The `Scene`.
-        slot: The object to replace.
+        slot: The slot to replace.
         other: The other `Scene`.
-        other_slot: Its object.
+        other_slot: The slot to take from it.
 
     Returns:
         The `Scene` with the other object.
 
     Raises:
-        ValueError: There is no such object.
+        ValueError: If there is no such slot.
     """
     latents = swap_slots(scene.latents[None], slot, other.latents[None], other_slot)
     return decode_scene(model, latents[0].numpy(), scene.prior_mean, scene.prior_scale)
 
 
 def resample_object(model, scene, slot, seed=0):
-    """Draws an object anew from the prior, given the objects before it.
+    """Samples an object again from the prior, given the slots before it.
 
     Args:
         model: A generative model.
         scene: The `Scene`.
-        slot: The object.
+        slot: The slot of the object.
         seed: Seed of the draw.
 
     Returns:
         The `Scene` with the new object.
 
     Raises:
-        ValueError: The model has no prior.
+        ValueError: If the model is not generative.
     """
     check_generative(model)
     noise = np.random.default_rng(seed).normal(size=scene.latents.shape[1])
@@ -133,7 +133,7 @@ def resample_object(model, scene, slot, seed=0):
 
 
 def generate(model, num_slots=None, seed=0):
-    """Draws a scene from the prior, object by object.
+    """Samples a scene from the prior, object by object.
 
     Args:
         model: A generative model.
@@ -141,11 +141,11 @@ def generate(model, num_slots=None, seed=0):
         seed: Seed of the draws.
 
     Returns:
-        The scene, uint8 `[S, S, 3]`, and K images `[K, S, S, 3]` of what its first
-        objects put into it, one object more in each, over white.
+        The scene, uint8 `[S, S, 3]`, and images `[K, S, S, 3]` of its first 1 to K
+        slots, on white.
 
     Raises:
-        ValueError: The model has no prior, or K is out of range.
+        ValueError: If the model is not generative, or K is out of range.
     """
     scene = sample_scenes(model, 1, num_slots, seed)
     steps, covered = (part[0].numpy() for part in build_up(scene))

@@ -1,8 +1,8 @@
-"""The tabs of the page: which control calls what, and where the result is shown."""
+"""The layout of the page and the callbacks of its controls."""
 
 import os
 
-# Read when Gradio is imported: it sends nothing to anyone.
+# Read when Gradio is imported: turns its telemetry off.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 import gradio as gr
@@ -12,7 +12,7 @@ from genesis_keras.presets.card import trained_on
 from genesis_keras.segmentation.segmenting import segment
 
 _MAX_SLOTS = 12
-_REMOVE, _RESAMPLE, _SWAP = "remove", "draw anew", "swap"
+_REMOVE, _RESAMPLE, _SWAP = "remove", "sample again", "replace"
 _USER_ERRORS = (ValueError, OSError)
 _BUTTONS = ["download", "fullscreen"]
 _PICTURES = ("segment-picture", "edit-picture", "edit-other-picture")
@@ -20,16 +20,19 @@ STYLE = (
     ", ".join(f"#{name} img" for name in _PICTURES)
     + " {width: 100%; height: 100%; object-fit: contain; image-rendering: pixelated}"
 )
-"""CSS of the page: small pictures are enlarged."""
+"""CSS of the page. Small pictures are enlarged."""
 
 
 def build_page(model, metadata, examples=()):
-    """Returns the page of a model, a `gradio.Blocks`.
+    """Builds the page of a model.
 
     Args:
         model: The model.
         metadata: What is known of its preset, see `presets.writing.write_preset`.
-        examples: Paths of pictures to try.
+        examples: Paths of example pictures.
+
+    Returns:
+        A `gradio.Blocks`.
     """
     examples = [[str(path)] for path in examples]
     with gr.Blocks(title="genesis-keras", analytics_enabled=False) as page:
@@ -90,13 +93,13 @@ def _segment_tab(model, examples):
 
 def _edit_tab(model, examples):
     gr.Markdown(
-        "Choose a picture. Its objects are decoded again from their latents: click one "
-        "to remove it, to draw it anew from the prior, or to put in its place the "
-        "object that you clicked in the other picture."
+        "Choose a picture. The scene is decoded from its object latents: click an "
+        "object to remove it, to replace it by an object of the other picture, or to "
+        "sample it again from the prior."
     )
     actions = [_REMOVE, _SWAP] + [_RESAMPLE] * model.is_generative
     action = gr.Radio(
-        actions, value=_REMOVE, label="A click will", elem_id="edit-action"
+        actions, value=_REMOVE, label="A click on an object will", elem_id="edit-action"
     )
     with gr.Row():
         with gr.Column():
@@ -109,7 +112,7 @@ def _edit_tab(model, examples):
                 reset = gr.Button("Start again", elem_id="edit-reset")
             said = gr.Markdown(elem_id="edit-said")
         with gr.Column():
-            other_picture = _picture("Other picture, for swaps", "edit-other-picture")
+            other_picture = _picture("Other picture", "edit-other-picture")
             _choice(examples, other_picture)
             other_shown = _shown("Click the object to take", "edit-other-scene")
             other_said = gr.Markdown(elem_id="edit-other-said")
@@ -150,7 +153,7 @@ def _edit_tab(model, examples):
             elif action == _RESAMPLE:
                 scene = editing.resample_object(model, scene, slot, len(history))
             elif taken is None:
-                raise ValueError("click the object to take in the other picture first")
+                raise ValueError("first click an object of the other picture")
             else:
                 scene = editing.swap_object(model, scene, slot, other, taken)
         except _USER_ERRORS as error:
@@ -163,7 +166,10 @@ def _edit_tab(model, examples):
             slot = _clicked(other, event)
         except _USER_ERRORS as error:
             return None, _warn(error)
-        return slot, f"object {slot} is taken: click the one to replace in the scene"
+        return (
+            slot,
+            f"slot {slot} is selected: click the object to replace in the scene",
+        )
 
     results = [shown, said, scenes]
     picture.change(start, picture, results, show_progress="minimal")
@@ -177,7 +183,9 @@ def _edit_tab(model, examples):
 
 def _generate_tab(model):
     if not model.is_generative:
-        gr.Markdown(f"{type(model).__name__} has no prior to draw scenes from.")
+        gr.Markdown(
+            f"{type(model).__name__} is not generative: it has no prior to sample from."
+        )
         return
     with gr.Row():
         with gr.Column():
@@ -185,7 +193,7 @@ def _generate_tab(model):
             seed = _seed()
             button = gr.Button("Generate", variant="primary", elem_id="generate-button")
         scene = _shown("Scene", "generate-scene")
-    steps = _shown("Object by object, in the order of the prior", "generate-steps")
+    steps = _shown("Composed slot by slot, in the order of the prior", "generate-steps")
 
     def run(num_slots, seed):
         image, parts = editing.generate(model, int(num_slots), int(seed))
@@ -202,15 +210,15 @@ def _picture(label, elem_id):
         height=280,
         buttons=_BUTTONS,
     )
-    # Functions get the path and read the file, so that its errors are ours to tell.
-    # (Gradio writes a stub file next to the code for each subclass of a component.)
+    # The callbacks read the file themselves, to report errors in their own words. (A
+    # subclass would do, but Gradio writes a stub file next to its source.)
     picture.preprocess = lambda payload: None if payload is None else payload.path
     return picture
 
 
 def _choice(examples, picture):
     if examples:
-        gr.Examples(examples, picture, label="Or one of these", cache_examples=False)
+        gr.Examples(examples, picture, label="Examples", cache_examples=False)
 
 
 def _shown(label, elem_id):
@@ -224,7 +232,7 @@ def _shown(label, elem_id):
 
 
 def _slots(model, tab):
-    """The sliders of K and, where the model has flexible slots, their threshold."""
+    """The sliders of K and of the threshold of flexible slots."""
     segments = tab == "segment"
     sliders = [
         gr.Slider(
@@ -232,7 +240,9 @@ def _slots(model, tab):
             max(_MAX_SLOTS, model.num_slots),
             value=model.num_slots,
             step=1,
-            label=f"K, {'the most slots there may be' if segments else 'slots'}",
+            label="K, the maximum number of slots"
+            if segments
+            else "K, number of slots",
             elem_id=f"{tab}-slots",
         )
     ]
@@ -242,7 +252,7 @@ def _slots(model, tab):
             200,
             value=20,
             step=1,
-            label="Flexible threshold: stop before a mask of fewer pixels",
+            label="Threshold of flexible slots, in pixels",
             visible=model.has_flexible_slots and segments,
         )
     )
@@ -250,20 +260,20 @@ def _slots(model, tab):
 
 
 def _seed():
-    return gr.Slider(0, 100, value=0, step=1, label="Seed of the draws")
+    return gr.Slider(0, 100, value=0, step=1, label="Seed")
 
 
 def _clicked(scene, event):
-    """The object that was clicked in an enlarged scene."""
+    """The slot of the clicked object of an enlarged scene."""
     scale = drawing.enlargement(scene.image)
     x, y = event.index
     return scene.object_at(int(x) // scale, int(y) // scale)
 
 
 def _warn(error):
-    """Shows a message in the page, and returns it.
+    """Shows an error as a message on the page, and returns its text.
 
-    An error of Gradio's would cover the results, so that nothing there can be clicked.
+    `gradio.Error` would cover the outputs, and clicks would no longer reach them.
     """
     gr.Warning(str(error))
     return str(error)

@@ -1,4 +1,4 @@
-"""A scene as object latents, and what they decode to."""
+"""A scene: object latents and the decoded image."""
 
 import dataclasses
 
@@ -7,16 +7,16 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Scene:
-    """A decoded scene of K objects, which edits turn into another.
+    """A decoded scene with K slots. Edits return new scenes.
 
     Attributes:
         latents: `[K, D]`.
-        prior_mean: `[K, D]`, mean of the prior of each object given those before it
-            in the picture that the scene comes from.
+        prior_mean: `[K, D]`, mean of the prior of each slot given the slots before
+            it in the encoded picture.
         prior_scale: `[K, D]`, its standard deviation.
         image: uint8 `[S, S, 3]`, the decoded scene.
-        slots: `[S, S]`, the object of each pixel.
-        background: Boolean `[K]`, which of them are background.
+        slots: `[S, S]`, the slot of each pixel.
+        background: Boolean `[K]`, which slots are background.
     """
 
     latents: np.ndarray
@@ -28,24 +28,24 @@ class Scene:
 
     @property
     def num_objects(self):
-        """How many objects are seen, without the background."""
+        """Number of visible objects, excluding the background."""
         seen = np.unique(self.slots)
         return int((~self.background[seen]).sum())
 
     def object_at(self, x, y):
-        """Returns the object at a place.
+        """Returns the slot of the object at a position.
 
         Args:
             x: Pixels from the left.
             y: Pixels from the top.
 
         Raises:
-            ValueError: There is the background, or the place is outside.
+            ValueError: If the position shows the background or is outside of the scene.
         """
         height, width = self.slots.shape
         if not (0 <= x < width and 0 <= y < height):
             raise ValueError(f"({x}, {y}) is outside of the scene")
         slot = int(self.slots[y, x])
         if self.background[slot]:
-            raise ValueError("there is only background: click an object")
+            raise ValueError("no object here, only background: click an object")
         return slot

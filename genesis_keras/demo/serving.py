@@ -1,4 +1,4 @@
-"""Serves the page to the browsers of this machine, and to no other."""
+"""Serves the page on this machine."""
 
 import gradio as gr
 
@@ -9,7 +9,7 @@ from genesis_keras.presets.layout import example_paths
 from genesis_keras.presets.reading import read_metadata
 
 HOST = "127.0.0.1"
-# A browser that follows it asks no other server for anything.
+# Browsers refuse requests of the page to other servers.
 _POLICY = (
     "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; "
     "connect-src 'self' data: blob:"
@@ -19,18 +19,18 @@ _FONTS = ["system-ui", "sans-serif"]
 
 
 def serve(preset, port=None):
-    """Starts the page in threads of its own.
+    """Starts the server in background threads.
 
     Args:
         preset: See `presets.finding.find_preset`.
         port: The port; by default the first free one from 7860.
 
     Returns:
-        The `gradio.Blocks`, which `close` ends, and the page's address.
+        The `gradio.Blocks`, to be closed by `close`, and the address of the page.
 
     Raises:
-        ValueError: There is no such preset, or it is damaged.
-        OSError: The port is taken.
+        ValueError: If the preset is unknown or damaged.
+        OSError: If the port is in use.
     """
     model = SceneModel.from_preset(preset)
     examples = example_paths(find_preset(preset))

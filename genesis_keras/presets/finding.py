@@ -19,7 +19,7 @@ def bundled_names() -> list[str]:
 
 
 def default_preset() -> str:
-    """Returns the name of the preset that commands take where none is given.
+    """Returns the name of the default preset of commands.
 
     Raises:
         ValueError: If it does not come with this package.
@@ -33,7 +33,7 @@ def default_preset() -> str:
 
 
 def preset_name(preset: PathLike) -> str:
-    """Returns what to call a preset; of a run's, the name of the run.
+    """Returns the name of a preset; for that of a run, the name of the run.
 
     Args:
         preset: See `find_preset`.

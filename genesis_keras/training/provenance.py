@@ -1,4 +1,4 @@
-"""How a run came about: minutes, machine, commit and versions, over resumptions."""
+"""Minutes, machine, commit and versions of a run, over all its parts."""
 
 import time
 
@@ -11,11 +11,11 @@ KEPT = ("minutes", "hardware", "commit", "versions")
 
 
 class Provenance:
-    """What a training run has taken so far; its clock starts when it is made.
+    """Measures and collects the provenance of a training run.
 
     Args:
-        record: The `run_record` of the checkpoint that the run goes on from, None for
-            a run that starts.
+        record: The `run_record` of the checkpoint from which the run continues, None
+            for a new run.
     """
 
     def __init__(self, record: Config | None = None) -> None:
@@ -29,11 +29,11 @@ class Provenance:
         }
 
     def facts(self) -> Config:
-        """Returns what is known now, a dict with the names of `KEPT`.
+        """Returns a dict with the keys `KEPT`.
 
-        Minutes are those of all parts of the run, up to the checkpoint from which the
-        next went on. Where parts ran on other machines or with other code, all are
-        named. What an earlier part did not record is None.
+        Minutes are wall-clock time, with validation and pictures, summed over all parts
+        of the run. Machines, commits and versions are listed if they differ between
+        parts. If an earlier part did not record them, all values are None.
         """
         minutes = (time.monotonic() - self.start) / 60
         if self.before is None:
@@ -52,7 +52,7 @@ class Provenance:
 
 
 def describe_hardware(place: dict[str, str]) -> str:
-    """Returns a machine in words.
+    """Describes a machine in words.
 
     Args:
         place: What `environment` returns.
@@ -65,6 +65,6 @@ def describe_hardware(place: dict[str, str]) -> str:
 
 
 def _joined(before, now):
-    """Both values, where the earlier ones do not have the new one already."""
+    """Joins two values, if the new one is not among the earlier ones."""
     values = before.split(", then ") if before else []
     return ", then ".join(values if now in values else [*values, now])

@@ -1,4 +1,4 @@
-"""What a preset says of the run that it comes from."""
+"""Presets of runs and their metadata."""
 
 import dataclasses
 import pathlib
@@ -18,7 +18,7 @@ _PLACES = ("data_dir", "manual_dir")  # of one machine
 def write_run_preset(
     model: Model, workdir: PathLike, config: RunConfig, record: Config | None
 ) -> pathlib.Path:
-    """Writes the preset of a run, `workdir/preset`; it replaces an earlier one.
+    """Writes the preset of a run to `workdir/preset`, replacing an existing one.
 
     Args:
         model: The trained model.
@@ -30,8 +30,8 @@ def write_run_preset(
         The preset's folder.
 
     Raises:
-        ValueError: Something else is in its place, or a weight is not finite.
-        OSError: It cannot be written.
+        ValueError: If the folder has other contents, or a weight is not finite.
+        OSError: If it cannot be written.
     """
     folder = pathlib.Path(workdir) / RUN_PRESET
     write_preset(model, folder, run_metadata(config, record))
@@ -43,7 +43,7 @@ def run_metadata(config: RunConfig, record: Config | None) -> Config:
 
     Args:
         config: The `RunConfig`.
-        record: The `run_record` of the model, `{}` where its file has none.
+        record: The `run_record` of the model, `{}` if unknown.
     """
     settings = dataclasses.asdict(config) | dict.fromkeys(_PLACES, "")
     known = {name: record.get(name) or None for name in KEPT}
