@@ -14,6 +14,7 @@ from genesis_keras.commands.parser import CommandParser
 from genesis_keras.data.registry import FOLDER, get_spec
 from genesis_keras.training.config import models_with, resolve
 from genesis_keras.training.continuing import locate
+from genesis_keras.training.fine_tuning import fixed_settings
 from genesis_keras.training.flags import (
     chosen_settings,
     define_settings,
@@ -181,11 +182,16 @@ def _search(chosen, workdir, options, images):
         options.tune,
         objective,
         options.tune_algorithm,
-        held=tuple(given_settings(options)),
+        held=(*given_settings(options), *_of_preset(chosen)),
     )
     if table is not None:
         best = f"{command_name('train')} --config={workdir}/best.json"
         print(f"\n{table}\n\ndone: {best}")
+
+
+def _of_preset(chosen):
+    """Names of the settings that a preset to start from decides."""
+    return fixed_settings() if chosen.get("init_from_preset") else ()
 
 
 def _validation_images(config):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from genesis_keras.data.registry import get_spec
 from genesis_keras.training.devices import sees_gpu
+from genesis_keras.training.fine_tuning import with_preset
 from genesis_keras.training.recipes import RECIPES
 from genesis_keras.training.run_config import MODELS, RunConfig, check_settings
 from genesis_keras.types import Config
@@ -16,16 +17,19 @@ def resolve(overrides: Config | None) -> RunConfig:
     A recipe's settings for a data set take precedence over its general ones, and those
     for a model over both. Without a GPU the default recipe is `fast`. If the user
     chooses another number of steps, the schedule of the recipe (`recipes.SCHEDULE`) is
-    scaled accordingly, except for settings that are chosen explicitly.
+    scaled accordingly, except for settings that are chosen explicitly. With
+    `init_from_preset`, the settings of the architecture are those of the preset.
 
     Args:
         overrides: Dict of the settings chosen by the user.
 
     Raises:
-        ValueError: If a setting, recipe, model or data set is unknown, the model does
-            not have a setting, or a value is out of range.
+        ValueError: If a setting, recipe, model, data set or preset is unknown, the
+            model does not have a setting, a value is out of range, or a setting does
+            not fit the preset.
+        OSError: If the preset cannot be downloaded.
     """
-    overrides = check_settings(overrides)
+    overrides = with_preset(check_settings(overrides))
     model = overrides.get("model", RunConfig.model)
     _check_model(model, overrides)
     spec = get_spec(overrides.get("dataset", RunConfig.dataset))

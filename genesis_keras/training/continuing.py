@@ -64,8 +64,9 @@ def settings_to_go_on(workdir: PathLike, overrides: Config) -> RunConfig:
     chosen = {k: v for k, v in overrides.items() if (k, v) != ("recipe", "")}
     if "dataset" in chosen:
         chosen["dataset"] = get_spec(chosen["dataset"]).name
-    # Raises an error if a name or a value is invalid.
-    resolve({"model": before.model, "dataset": before.dataset, **chosen})
+    # Raises an error if a name or a value is invalid. The preset is not read again.
+    kept = {"model": before.model, "dataset": before.dataset}
+    resolve({**kept, **chosen, "init_from_preset": ""})
     changed = changed_settings(dataclasses.asdict(before), chosen)
     if changed and holds_run(workdir):
         raise ValueError(_refusal(workdir, changed))

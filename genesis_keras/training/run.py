@@ -31,6 +31,7 @@ from genesis_keras.training.distribution import (
     make_strategy,
 )
 from genesis_keras.training.explaining import explaining, naming_lost_workers
+from genesis_keras.training.fine_tuning import check_preset
 from genesis_keras.training.locking import exclusive
 from genesis_keras.training.optimizers import (
     SkippingOptimizer,
@@ -125,21 +126,28 @@ def train(
 
 
 def build_model(config: "RunConfig") -> Model:
-    """Returns an untrained, compiled model.
+    """Returns a compiled model, untrained or with the weights of a preset.
 
     Args:
         config: A `RunConfig`.
 
     Raises:
-        ValueError: If the model is unknown, or the settings are invalid for it.
+        ValueError: If the model is unknown, or the settings do not fit it or the
+            preset.
+        OSError: If the preset cannot be downloaded.
     """
     model_class = get_model(config.model)
     settings = dataclasses.asdict(config)
     # Settings with the name of a model argument are passed to the model.
     names = settings_of(model_class)
-    model = model_class(
-        **{k: v for k, v in settings.items() if k in names}, dtype=config.precision
-    )
+    arguments = {k: v for k, v in settings.items() if k in names}
+    arguments["dtype"] = config.precision
+    if config.init_from_preset:
+        check_preset(config.init_from_preset, settings)
+        model = model_class.from_preset(config.init_from_preset, **arguments)
+        model.geco.reset()  # of other data and another goal
+    else:
+        model = model_class(**arguments)
     optimizer = make_optimizer(
         config.learning_rate,
         config.warmup_steps,

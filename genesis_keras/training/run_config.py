@@ -222,6 +222,9 @@ class RunConfig:
         "", "Folder of the data sets; TFDS's default if empty.", topic="Files"
     )
     manual_dir: str = setting("", "Folder of manually downloaded source files.")
+    init_from_preset: str = setting(
+        "", "Preset with the initial weights: a name, a folder or hf://USER/NAME."
+    )
     summary_every: int = setting(100, "Steps between scalar summaries.", least=1)
     picture_every: int = setting(
         500, "Steps between pictures and validations.", least=1

@@ -15,7 +15,7 @@ from genesis_keras import GenesisV2, Monet, SlotAttentionModel
 from genesis_keras.models.base import SceneModel
 from genesis_keras.presets import layout
 from genesis_keras.presets.card import model_card, presets_table, trained_on
-from genesis_keras.presets.finding import find_preset
+from genesis_keras.presets.finding import find_preset, preset_name
 from genesis_keras.presets.sixteen_bits import store_in_16_bits
 
 SCORES = {
@@ -214,7 +214,19 @@ def test_every_bundled_preset_loads_and_is_small():
         assert type(model).__name__ == metadata["class"]
         files = [p for p in (layout.BUNDLED / name).rglob("*") if p.is_file()]
         assert sum(path.stat().st_size for path in files) < 5e6, name
-        assert metadata["scores"] and metadata["licence"] == "Apache-2.0"
+        assert metadata["licence"] == "Apache-2.0"
+        for key in ("dataset", "command", "minutes", "hardware", "versions"):
+            assert metadata[key], f"{name} does not say its {key}"
+        assert {"steps", "seed", "parameters", "commit", "protocol"} < metadata.keys()
+        for split, modes in metadata["scores"].items():
+            kinds = {score.partition("/")[0] for score in modes["fixed"]}
+            assert {"masks", "object_masks"} < kinds, f"{name}, {split}"
+        assert next(iter(metadata["scores"])) == "test"
+
+
+def test_the_name_of_a_preset_is_that_of_its_run():
+    assert preset_name("runs/A/preset") == preset_name("hf://somebody/A") == "A"
+    assert preset_name("genesis_v2_sprites_hard") == "genesis_v2_sprites_hard"
 
 
 @pytest.fixture

@@ -1,0 +1,144 @@
+"""A run that starts from the weights of a preset."""
+
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from genesis_keras.models.registry import MODELS
+from genesis_keras.models.slot_attention import SlotAttentionModel
+from genesis_keras.training import fine_tuning
+from genesis_keras.training.config import resolve
+from genesis_keras.training.continuing import locate
+from genesis_keras.training.run import build_model, train
+from genesis_keras.training.run_config import RunConfig
+from genesis_keras.training.search import search_space
+
+SETTINGS = {
+    "dataset": "sprites/easy",
+    "batch_size": 2,
+    "num_slots": 2,
+    "summary_every": 1,
+    "picture_every": 9,
+    "checkpoint_every": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def preset(tmp_path_factory):
+    """Preset of GENESIS-V2 whose GECO has run, with a kernel of its own."""
+    config = resolve({"feature_dim": 8, "kernel": "laplacian", "region_passes": 3})
+    model = build_model(config)
+    for weight in model.trainable_weights:
+        weight.assign(weight + 0.125)
+    model.geco.beta.assign(0.5)
+    model.geco.num_updates.assign(7)
+    folder = tmp_path_factory.mktemp("presets") / "small"
+    model.save_to_preset(folder)
+    return model, str(folder)
+
+
+def test_the_architecture_is_the_presets_and_the_rest_the_recipes(preset):
+    _, folder = preset
+    config = resolve(
+        {
+            "init_from_preset": folder,
+            "dataset": "objects_room/rendered",
+            "image_size": 32,
+        }
+    )
+    assert (config.feature_dim, config.kernel) == (8, "laplacian")
+    assert config.region_passes == 3  # the recipe of this data set has 4
+    usual = resolve({"dataset": "objects_room/rendered"})
+    for name in ("num_slots", "steps", "geco_goal", "learning_rate", "pixel_scale"):
+        assert getattr(config, name) == getattr(usual, name)
+    changed = resolve({"init_from_preset": folder, "region_passes": 5})
+    assert changed.region_passes == 5
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        ({"feature_dim": 16}, r"the preset has feature_dim=8, the run feature_dim=16;"),
+        ({"kernel": "gaussian"}, "has kernel='laplacian', the run kernel='gaussian'"),
+        ({"image_size": 64}, "has image_size=32, the run image_size=64"),
+        ({"gate_rate": 1.0}, r"has gate_rate=0.01, the run gate_rate=1.0"),
+        ({"model": "monet"}, "has model='genesis_v2', the run model='monet'"),
+    ],
+)
+def test_another_architecture_is_one_clear_error(preset, chosen, message):
+    _, folder = preset
+    with pytest.raises(ValueError, match=message):
+        resolve({"init_from_preset": folder, **chosen})
+
+
+def test_presets_that_are_none(tmp_path):
+    with pytest.raises(ValueError, match="'nothing' is neither a bundled preset"):
+        resolve({"init_from_preset": "nothing"})
+    with pytest.raises(ValueError, match="is not a preset"):
+        resolve({"init_from_preset": str(tmp_path)})
+
+
+def test_weights_are_the_presets_and_the_rest_starts_anew(preset):
+    source, folder = preset
+    config = resolve({"init_from_preset": folder, "geco_initial_beta": 0.25, "seed": 3})
+    model = build_model(config)
+    for value, expected in zip(
+        model.trainable_weights, source.trainable_weights, strict=True
+    ):
+        np.testing.assert_array_equal(value.numpy(), expected.numpy())
+    assert int(model.geco.num_updates) == 0 and float(model.geco.beta) == 1.0
+    assert int(model.optimizer.iterations) == 0
+    assert model.seed == 3
+    # Also where the settings were not resolved.
+    with pytest.raises(ValueError, match="the run kernel='gaussian'"):
+        build_model(dataclasses.replace(config, kernel="gaussian"))
+
+
+def test_a_search_leaves_the_architecture_alone(preset):
+    config = resolve({"init_from_preset": preset[1]})
+    searched = {
+        p.name for p in search_space(config, fine_tuning.fixed_settings()).space
+    }
+    assert "learning_rate" in searched
+    assert not searched & {"feature_dim", "kernel"}
+
+
+def test_names_of_models_and_settings_exist():
+    assert fine_tuning.CLASSES == {
+        model.__name__: name for name, model in MODELS.items()
+    }
+    names = {field.name for field in dataclasses.fields(RunConfig)}
+    assert set(fine_tuning.INHERITED) | set(fine_tuning.OF_RECIPE) < names
+    fixed = set(fine_tuning.fixed_settings())
+    assert {"model", "image_size", "feature_dim", "gate_rate", "filters"} < fixed
+    assert not fixed & {"num_slots", "learning_rate", "pixel_scale", "region_passes"}
+
+
+def test_a_preset_older_than_a_setting_has_its_default(preset, tmp_path):
+    folder = tmp_path / "older"
+    shutil.copytree(preset[1], folder)
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    del config["config"]["pooled_statistics"]
+    path.write_text(json.dumps(config))
+    assert not RunConfig.pooled_statistics
+    assert not resolve({"init_from_preset": str(folder)}).pooled_statistics
+
+
+@pytest.mark.slow
+def test_a_fine_tuned_run_goes_on_without_its_preset(tmp_path, data_dir):
+    source = SlotAttentionModel(image_size=32, num_slots=5, filters=8, num_iterations=1)
+    folder = tmp_path / "preset"
+    source.save_to_preset(folder)
+    given = {**SETTINGS, "init_from_preset": str(folder), "data_dir": str(data_dir)}
+    config, _ = locate({**given, "steps": 1}, str(tmp_path / "run"))
+    assert (config.model, config.filters) == ("slot_attention", 8)
+    train(config, tmp_path / "run")
+    shutil.rmtree(folder)
+    again, _ = locate({**given, "steps": 2}, str(tmp_path / "run"), resume=True)
+    model = train(again, tmp_path / "run", resume=True)
+    assert int(model.optimizer.iterations) == 2
+    assert again.init_from_preset == str(folder)
