@@ -43,9 +43,7 @@ def _parser():
     )
     define_settings(parser)
     parser.topic("Folder")
-    parser.flag(
-        "workdir", meaning="Folder of the run; by default runs/MODEL-DATASET-sSEED."
-    )
+    parser.flag("workdir", meaning="Folder; default: runs/MODEL-DATASET-sSEED.")
     parser.switch("resume", "Continue the run in --workdir with its settings.")
     parser.topic("Search")
     parser.flag("tune", 0, "Search hyperparameters in this number of trials.", least=0)

@@ -47,7 +47,7 @@ class RunConfig:
     )
     steps: int = setting(
         500_000,
-        "Total number of training steps, including resumed ones.",
+        "Total training steps, including resumed ones.",
         least=1,
         most=_MAX_STEPS,
     )
