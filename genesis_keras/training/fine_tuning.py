@@ -4,6 +4,7 @@ import dataclasses
 
 from genesis_keras.presets.reading import read_config
 from genesis_keras.training.run_config import RunConfig, check_settings
+from genesis_keras.types import Config, PathLike
 
 CLASSES = {
     "GenesisV2": "genesis_v2",
@@ -44,7 +45,7 @@ OF_RECIPE = (
 """Settings of a model that concern training, not the architecture."""
 
 
-def fixed_settings():
+def fixed_settings() -> tuple[str, ...]:
     """Returns the names of the settings that must be those of the preset.
 
     The weights fit no other model, or mean something else in it: all settings of the
@@ -58,7 +59,7 @@ def fixed_settings():
     return tuple(names)
 
 
-def with_preset(overrides):
+def with_preset(overrides: Config) -> Config:
     """Adds the architecture of the chosen preset to the settings of a run.
 
     K, the objective and the optimiser's settings remain those of the recipe.
@@ -78,7 +79,7 @@ def with_preset(overrides):
     return check_settings(_architecture(preset)) | check_preset(preset, overrides)
 
 
-def check_preset(preset, settings):
+def check_preset(preset: PathLike, settings: Config) -> Config:
     """Raises a ValueError if settings of a run do not fit the weights of a preset.
 
     Args:
