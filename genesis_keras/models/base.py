@@ -135,11 +135,19 @@ class SceneModel(PresetModel, KerasMethods):
         gradients = tape.gradient(scaled_loss, self.trainable_weights)
         applied = self._apply(gradients, loss, step)
         means = self._means(outputs, loss, beta, shard)
-        self.geco.update(means["reconstruction_error"])
+        self.geco.update(means["reconstruction_error"], self.moving_goals(step))
         logs = self._track(means, shard)
         if _may_skip(self.optimizer):
             logs["skipped"] = _as_log(1.0 - tf.cast(applied, "float32"))
         return logs
+
+    def moving_goals(self, step: Tensor) -> list[Tensor] | None:
+        """Returns GECO's goals of a step and of the previous one; None if constant.
+
+        Args:
+            step: Number of previous training steps, an integer tensor.
+        """
+        return None
 
     def draws_of(self, shard: "Shard", kind: int, index: Tensor | int) -> Draws:
         """Returns the random numbers for a replica's images, as arguments of `call`.

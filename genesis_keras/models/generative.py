@@ -11,7 +11,8 @@ from genesis_keras.layers.gaussian_statistics import shift_initial_scale
 from genesis_keras.layers.random_source import ALGORITHM, seed_pair
 from genesis_keras.models import batches
 from genesis_keras.models.base import SceneModel
-from genesis_keras.types import Config, Draws, Layer, Outputs, Tensor
+from genesis_keras.objectives.pixel_scale import PixelScale
+from genesis_keras.types import Config, Draws, Images, Layer, Outputs, Tensor
 
 INITIALIZATIONS = ("release", "glorot")
 
@@ -31,6 +32,10 @@ class GenerativeModel(SceneModel):
         initialization: "release" for kernels and biases uniform in +-1/sqrt(fan_in), or
             "glorot", with which small models learn faster (`initialize_glorot`).
         seed: Random seed.
+        pixel_scale_final: sigma_x after `pixel_scale_steps` training steps, see
+            `PixelScale`. The goal of GECO is adapted to it.
+        pixel_scale_steps: Number of steps over which sigma_x changes; 0 keeps
+            `pixel_scale`.
         **kwargs: Keyword arguments of `keras.Model`.
 
     Raises:
@@ -45,10 +50,20 @@ class GenerativeModel(SceneModel):
         posterior_scale_bias: float = 0.0,
         initialization: str = "release",
         seed: int | None = None,
+        pixel_scale_final: float = 0.7,
+        pixel_scale_steps: int = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(image_size, num_slots, seed=seed, **kwargs)
         self.pixel_scale = number("pixel_scale", pixel_scale, above=0)
+        self.pixel_scale_final = number("pixel_scale_final", pixel_scale_final, above=0)
+        self.pixel_scale_steps = integer(
+            "pixel_scale_steps", pixel_scale_steps, least=0
+        )
+        if self.pixel_scale_steps:
+            self.changing_scale = PixelScale(
+                pixel_scale, pixel_scale_final, pixel_scale_steps, name="changing_scale"
+            )
         self.posterior_scale_bias = number("posterior_scale_bias", posterior_scale_bias)
         self.initialization = choice("initialization", initialization, INITIALIZATIONS)
 
@@ -62,6 +77,30 @@ class GenerativeModel(SceneModel):
             initialize_glorot(self, keep=[layer.bias for layer in posteriors])
         for layer in posteriors:
             shift_initial_scale(layer, self.posterior_scale_bias)
+
+    @property
+    def current_pixel_scale(self) -> float | Tensor:
+        """sigma_x of the last training step, a float or a scalar tensor."""
+        if self.pixel_scale_steps:
+            return tf.identity(self.changing_scale.scale)
+        return self.pixel_scale
+
+    def train_step(self, data: Images) -> Outputs:
+        """One step, see `SceneModel`; sigma_x takes its value of the step first."""
+        if self.pixel_scale_steps:
+            self.changing_scale.set_step(self.optimizer.iterations)
+        return super().train_step(data)
+
+    def moving_goals(self, step: Tensor) -> list[Tensor] | None:
+        """Returns GECO's goals of a step and of the previous one; None if constant.
+
+        Args:
+            step: Number of previous training steps, an integer tensor.
+        """
+        if not self.pixel_scale_steps or self.geco.settings is None:
+            return None
+        values = self.image_size**2 * 3
+        return self.changing_scale.goals(self.geco.settings.goal, step, values)
 
     def fixed_draws(
         self, num_images: int, num_slots: int | None = None, seed: int | Tensor = 0
@@ -130,6 +169,8 @@ class GenerativeModel(SceneModel):
         return {
             **super().get_config(),
             "pixel_scale": self.pixel_scale,
+            "pixel_scale_final": self.pixel_scale_final,
+            "pixel_scale_steps": self.pixel_scale_steps,
             "posterior_scale_bias": self.posterior_scale_bias,
             "initialization": self.initialization,
         }

@@ -45,7 +45,7 @@ class Genesis(GenerativeModel):
         posterior_scale_bias: See `GenerativeModel`.
         initialization: See `GenerativeModel`.
         seed: Random seed.
-        **kwargs: Keyword arguments of `keras.Model`.
+        **kwargs: Keyword arguments of `GenerativeModel` and `keras.Model`.
 
     Call arguments:
         images: `[B, H, W, 3]` floats in [0, 1].
@@ -182,7 +182,7 @@ class Genesis(GenerativeModel):
         )
         kl = sampled_kl(latents, mean, scale, prior_mean, prior_scale)  # [B, K]
         error = reconstruction_error(
-            images, log_masks, decoded["components"], self.pixel_scale
+            images, log_masks, decoded["components"], self.current_pixel_scale
         )
         return check_outputs(
             {

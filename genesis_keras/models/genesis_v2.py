@@ -77,7 +77,7 @@ class GenesisV2(GenerativeModel):
         posterior_scale_bias: See `GenerativeModel`.
         initialization: See `GenerativeModel`.
         seed: Random seed.
-        **kwargs: Keyword arguments of `keras.Model`.
+        **kwargs: Keyword arguments of `GenerativeModel` and `keras.Model`.
 
     Call arguments:
         images: `[B, H, W, 3]` floats in [0, 1].
@@ -213,7 +213,7 @@ class GenesisV2(GenerativeModel):
         kl *= tf.sequence_mask(slots["num_slots"], kl.shape[1], kl.dtype)
         log_object_masks = decoded["log_object_masks"]
         error = reconstruction_error(
-            images, log_object_masks, decoded["components"], self.pixel_scale
+            images, log_object_masks, decoded["components"], self.current_pixel_scale
         )
         return check_outputs(
             {
@@ -294,7 +294,9 @@ class GenesisV2(GenerativeModel):
             outputs = {**outputs, "kl_masks": weight * outputs["kl_masks"]}
         return super().training_loss(
             outputs, beta, images
-        ) + self.mask_objective.extra_loss(images, outputs, step, self.pixel_scale)
+        ) + self.mask_objective.extra_loss(
+            images, outputs, step, self.current_pixel_scale
+        )
 
     def fixed_draws(
         self, num_images: int, num_slots: int | None = None, seed: int | Tensor = 0

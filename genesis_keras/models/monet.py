@@ -47,7 +47,7 @@ class Monet(GenerativeModel):
         posterior_scale_bias: See `GenerativeModel`.
         initialization: See `GenerativeModel`.
         seed: Random seed.
-        **kwargs: Keyword arguments of `keras.Model`.
+        **kwargs: Keyword arguments of `GenerativeModel` and `keras.Model`.
 
     Call arguments:
         images: `[B, H, W, 3]` floats in [0, 1].
@@ -144,7 +144,7 @@ class Monet(GenerativeModel):
         kl = sampled_kl(latents, mean, scale, prior_mean, prior_scale)  # [B, K]
         kl_masks = categorical_kl(log_masks, log_object_masks, axis=1)  # [B, H, W, 1]
         error, reported_error = (
-            reconstruction_error(images, masks, components, self.pixel_scale)
+            reconstruction_error(images, masks, components, self.current_pixel_scale)
             for masks in (log_masks, log_object_masks)
         )
         return check_outputs(

@@ -2,6 +2,7 @@
 
 import inspect
 
+from genesis_keras.models.generative import GenerativeModel
 from genesis_keras.models.genesis import Genesis
 from genesis_keras.models.genesis_v2 import GenesisV2
 from genesis_keras.models.monet import Monet
@@ -33,6 +34,17 @@ def get_model(name: str) -> type:
 
 
 def settings_of(model_class: type) -> list[str]:
-    """Returns the names of a model's constructor arguments, in order."""
-    names = list(inspect.signature(model_class.__init__).parameters)
+    """Returns the names of a model's constructor arguments, in order.
+
+    The arguments of `GenerativeModel` that a model passes on in its `**kwargs` come
+    last.
+    """
+    classes = [model_class]
+    if issubclass(model_class, GenerativeModel):
+        classes.append(GenerativeModel)
+    names = {
+        name: None
+        for each in classes
+        for name in inspect.signature(each.__init__).parameters
+    }
     return [name for name in names if name not in ("self", "kwargs")]

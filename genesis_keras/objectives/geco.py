@@ -55,6 +55,7 @@ def geco_update(
     is_first: Tensor,
     error: Tensor,
     settings: "GecoSettings",
+    goal: Tensor | None = None,
 ) -> Tensor:
     """Updates beta and the moving average of the error.
 
@@ -67,6 +68,7 @@ def geco_update(
         is_first: Whether this is the first step, boolean scalar tensor.
         error: Reconstruction error of the global batch, in nats per image.
         settings: A `GecoSettings`.
+        goal: C of this step, a scalar tensor; by default that of the settings.
 
     Returns:
         The new values of beta and E. The loss of the step uses the old beta.
@@ -74,7 +76,7 @@ def geco_update(
     momentum = tf.where(is_first, 0.0, settings.momentum)
     momentum = tf.cast(momentum, error_ema.dtype)
     error_ema = momentum * error_ema + (1.0 - momentum) * tf.stop_gradient(error)
-    constraint = settings.goal - error_ema
+    constraint = (settings.goal if goal is None else goal) - error_ema
     rate = settings.step_size * tf.where(constraint > 0, settings.speedup, 1.0)
     beta = beta * tf.exp(tf.cast(rate, constraint.dtype) * constraint)
     return tf.clip_by_value(beta, settings.min_beta, BETA_MAX), error_ema
@@ -120,14 +122,21 @@ class GecoState(keras.layers.Layer):
         if int(self.num_updates.numpy()) == 0:
             self.beta.assign(settings.initial_beta)
 
-    def update(self, error: Tensor) -> None:
+    def update(self, error: Tensor, goals: list[Tensor] | None = None) -> None:
         """Updates the state if the error is finite.
 
         Args:
             error: Mean error of the global batch, a scalar tensor in nats.
+            goals: If the goal changes during training, the goals of this step and of
+                the previous one, scalar tensors. E is shifted by their difference, so
+                that C - E does not change.
         """
         if self.settings is None:
             return
+        goal = None
+        if goals is not None:
+            goal, goal_before = goals
+            self.error_ema.assign_add(goal - goal_before)
         valid = tf.math.is_finite(error)
         beta, error_ema = geco_update(
             self.beta.value,
@@ -135,6 +144,7 @@ class GecoState(keras.layers.Layer):
             tf.equal(self.num_updates, 0),
             error,
             self.settings,
+            goal,
         )
         self.beta.assign(tf.where(valid, beta, self.beta))
         self.error_ema.assign(tf.where(valid, error_ema, self.error_ema))

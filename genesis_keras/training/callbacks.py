@@ -8,6 +8,7 @@ import keras
 
 from genesis_keras.arguments import number
 from genesis_keras.objectives.geco import BETA_MIN, GecoSettings
+from genesis_keras.training.geco_goals import error_floor
 from genesis_keras.training.progress import say
 from genesis_keras.types import Config, Model
 
@@ -26,7 +27,9 @@ class GECO(keras.callbacks.Callback):
     GECO state, such as that of a loaded checkpoint, training continues from it.
 
     Args:
-        goal: Target C of the reconstruction error, in nats per pixel and channel.
+        goal: Target C of the reconstruction error, in nats per pixel and channel. If
+            sigma_x changes during training, this is the goal of the first step, and
+            later goals correspond to the same squared error.
         step_size: Step size eta for 64x64 images; for side H it is `step_size * 64^2 /
             H^2`.
         speedup: Factor of eta while the goal is met.
@@ -36,7 +39,8 @@ class GECO(keras.callbacks.Callback):
 
     Raises:
         ValueError: If an argument is out of range or of the wrong type, or, in `fit`,
-            the model has no likelihood (Slot Attention).
+            the model has no likelihood (Slot Attention) or no reconstruction can meet
+            the goal.
 
     Example:
         >>> model.fit(images, callbacks=[GECO(goal=0.5655)])
@@ -65,6 +69,12 @@ class GECO(keras.callbacks.Callback):
             raise ValueError(
                 f"GECO needs a likelihood, and {type(model).__name__} has none"
             )
+        floor = error_floor(model.pixel_scale)
+        if self.goal <= floor:
+            raise ValueError(
+                f"goal={self.goal} cannot be met with pixel_scale={model.pixel_scale}: "
+                f"it must be above {floor:.4f}, the error of a perfect reconstruction"
+            )
         settings = GecoSettings(
             goal=self.goal * model.image_size**2 * 3,
             step_size=self.step_size * 64**2 / model.image_size**2,
@@ -89,8 +99,15 @@ class GECO(keras.callbacks.Callback):
         if logs is not None:
             values = self.model.image_size**2 * 3
             logs["geco_error"] = float(self.model.geco.error_ema.numpy()) / values
-            logs["geco_goal"] = self.goal
+            logs["geco_goal"] = self._current_goal()
             logs["geco_beta"] = float(self.model.geco.beta.numpy())
+
+    def _current_goal(self):
+        """The goal of the last step, per pixel and channel."""
+        goals = self.model.moving_goals(self.model.optimizer.iterations)
+        if goals is None:
+            return self.goal
+        return float(goals[1]) / (self.model.image_size**2 * 3)
 
 
 class Throughput(keras.callbacks.Callback):

@@ -1,11 +1,12 @@
 """Resolves the settings of a run from defaults, a recipe and the user's choices."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from genesis_keras.data.registry import get_spec
 from genesis_keras.training.devices import sees_gpu
 from genesis_keras.training.fine_tuning import with_preset
+from genesis_keras.training.geco_goals import goal_of_mse, mse_of_goal
 from genesis_keras.training.recipes import RECIPES
 from genesis_keras.training.run_config import MODELS, RunConfig, check_settings
 from genesis_keras.types import Config
@@ -18,20 +19,23 @@ def resolve(overrides: Config | None) -> RunConfig:
     for a model over both. Without a GPU the default recipe is `fast`. If the user
     chooses another number of steps, the schedule of the recipe (`recipes.SCHEDULE`) is
     scaled accordingly, except for settings that are chosen explicitly. With
-    `init_from_preset`, the settings of the architecture are those of the preset.
+    `init_from_preset`, the settings of the architecture are those of the preset. If the
+    user chooses another sigma_x, GECO's goal still corresponds to the squared error of
+    the recipe.
 
     Args:
         overrides: Dict of the settings chosen by the user.
 
     Raises:
         ValueError: If a setting, recipe, model, data set or preset is unknown, the
-            model does not have a setting, a value is out of range, or a setting does
-            not fit the preset.
+            model does not have a setting, a value is out of range, both `goal_mse`
+            and `geco_goal` are chosen, or a setting does not fit the preset.
         OSError: If the preset cannot be downloaded.
     """
     overrides = with_preset(check_settings(overrides))
     model = overrides.get("model", RunConfig.model)
-    _check_model(model, overrides)
+    check_model(model, overrides)
+    _check_goals(overrides)
     spec = get_spec(overrides.get("dataset", RunConfig.dataset))
     recipe = overrides.get("recipe") or _default_recipe(spec)
     settings = {
@@ -42,6 +46,8 @@ def resolve(overrides: Config | None) -> RunConfig:
     }
     if "steps" in overrides:
         settings |= RECIPES[recipe].schedule(settings, overrides["steps"])
+    if RECIPES[recipe].scales and "pixel_scale" in overrides:
+        settings["geco_goal"] = _same_error(settings, overrides["pixel_scale"])
     settings |= overrides
     return RunConfig(**settings | {"dataset": spec.name, "recipe": recipe})
 
@@ -56,6 +62,28 @@ def models_with(name: str) -> Sequence[str]:
     return field.metadata["of"] or MODELS
 
 
-def _check_model(model, names):
+def _same_error(settings, pixel_scale):
+    """Returns the goal of a recipe at another sigma_x than the recipe's."""
+    goal, before = settings["geco_goal"], settings.get("pixel_scale")
+    if before in (None, pixel_scale):  # None: the model has no likelihood
+        return goal
+    return goal_of_mse(mse_of_goal(goal, before), pixel_scale)
+
+
+def _check_goals(settings):
+    if settings.get("goal_mse") and "geco_goal" in settings:
+        raise ValueError(
+            f"goal_mse={settings['goal_mse']} and geco_goal={settings['geco_goal']} "
+            "both say GECO's goal: choose one"
+        )
+
+
+def check_model(model: str, names: Iterable[str]) -> None:
+    """Raises ValueError where a model does not have one of the settings named.
+
+    Args:
+        model: Name of the model.
+        names: Names of settings.
+    """
     if unused := [name for name in names if model not in models_with(name)]:
         raise ValueError(f"model={model!r} has no setting {', '.join(unused)}")

@@ -4,7 +4,7 @@ import dataclasses
 
 from genesis_keras.data.registry import get_spec
 from genesis_keras.storage import local_path
-from genesis_keras.training.config import models_with, resolve
+from genesis_keras.training.config import check_model, models_with, resolve
 from genesis_keras.training.run_config import CONFIG_FILE, RunConfig, check_settings
 from genesis_keras.training.saved_files import (
     DamagedFileError,
@@ -64,9 +64,8 @@ def settings_to_go_on(workdir: PathLike, overrides: Config) -> RunConfig:
     chosen = {k: v for k, v in overrides.items() if (k, v) != ("recipe", "")}
     if "dataset" in chosen:
         chosen["dataset"] = get_spec(chosen["dataset"]).name
-    # Raises an error if a name or a value is invalid. The preset is not read again.
-    kept = {"model": before.model, "dataset": before.dataset}
-    resolve({**kept, **chosen, "init_from_preset": ""})
+    # The preset of a fine-tuned run is not read again.
+    check_model(chosen.get("model", before.model), check_settings(chosen))
     changed = changed_settings(dataclasses.asdict(before), chosen)
     if changed and holds_run(workdir):
         raise ValueError(_refusal(workdir, changed))

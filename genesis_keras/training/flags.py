@@ -12,6 +12,7 @@ from genesis_keras.types import Config, PathLike
 
 # A file with all of these was written by a run.
 _OF_A_RUN = {"model", "dataset", "recipe", "seed", "steps", "batch_size"}
+_GOALS = {"geco_goal", "goal_mse"}  # of which one can be chosen
 
 
 def define_settings(parser: Any) -> None:
@@ -46,7 +47,10 @@ def chosen_settings(options: Config) -> Config:
     """
     values = given_settings(options)
     if options.config:
-        values = {**read_settings(options.config, values.get("model")), **values}
+        settings = read_settings(options.config, values.get("model"))
+        if not values.keys().isdisjoint(_GOALS):  # the file's goal is replaced
+            settings = {k: v for k, v in settings.items() if k not in _GOALS}
+        values = {**settings, **values}
     return check_settings(values)
 
 
@@ -85,7 +89,13 @@ def read_settings(path: PathLike, model: str | None = None) -> Config:
         raise ValueError(f"config={str(path)!r}: {error}") from error
     if settings.keys() >= _OF_A_RUN:
         model = model or settings["model"]
-        return {k: v for k, v in settings.items() if model in models_with(k)}
+        # With goal_mse the goal of the run only says what follows from it.
+        left_out = "geco_goal" if settings.get("goal_mse") else "goal_mse"
+        return {
+            name: settings[name]
+            for name in settings
+            if model in models_with(name) and name != left_out
+        }
     return settings
 
 

@@ -71,6 +71,7 @@ SCHEDULE = (
     "halving_steps",
     "fade_start",
     "fade_steps",
+    "pixel_scale_steps",
     "mask_consistency_start",
     "mask_guidance_steps",
     "mask_responsibility_start",

@@ -6,6 +6,7 @@ import json
 from genesis_keras.data.registry import get_spec
 from genesis_keras.storage import local_path, write_json
 from genesis_keras.training.devices import best_precision
+from genesis_keras.training.geco_goals import goal_of_mse, mse_of_goal
 from genesis_keras.training.recipes import RECIPES
 from genesis_keras.training.validation import checked, setting
 from genesis_keras.types import Config, PathLike
@@ -28,11 +29,12 @@ _MAX_SLOTS = 256  # MAX_SLOTS of `arguments`, a module that imports NumPy
 class RunConfig:
     """All settings that determine a run; create one with `resolve`.
 
-    Each field becomes a command-line flag, in the topic under which it is listed.
+    Each field becomes a command-line flag, in the topic under which it is listed. If
+    `goal_mse` is set, `geco_goal` is the goal that corresponds to it at `pixel_scale`.
 
     Raises:
-        ValueError: A value has the wrong type or is out of range, or the data set is
-            not known.
+        ValueError: If a value has the wrong type or is out of range, the data set is
+            not known, or no reconstruction can meet `geco_goal`.
     """
 
     model: str = setting(
@@ -158,6 +160,15 @@ class RunConfig:
     pixel_scale: float = setting(
         0.7, "sigma_x of the pixel likelihood.", of=_LIKELIHOOD, above=0
     )
+    pixel_scale_final: float = setting(
+        0.7, "Final sigma_x, after --pixel_scale_steps.", of=_LIKELIHOOD, above=0
+    )
+    pixel_scale_steps: int = setting(
+        0,
+        "Steps over which sigma_x and the goal change; 0: never.",
+        of=_LIKELIHOOD,
+        least=0,
+    )
     posterior_scale_bias: float = setting(
         0.0, "Initial bias of the posterior's raw scale.", of=_LIKELIHOOD
     )
@@ -203,7 +214,16 @@ class RunConfig:
         most=0.999999,
     )
     geco_goal: float = setting(
-        0.5655, "Goal C, nats per pixel and channel.", topic="GECO", of=_LIKELIHOOD
+        0.5655,
+        "Goal C, nats per pixel and channel, at --pixel_scale.",
+        topic="GECO",
+        of=_LIKELIHOOD,
+    )
+    goal_mse: float = setting(
+        0.0,
+        "Goal as a mean squared error; 0: --geco_goal.",
+        of=_LIKELIHOOD,
+        least=0,
     )
     geco_step_size: float = setting(
         1e-5,
@@ -263,6 +283,11 @@ class RunConfig:
                 f"geco_initial_beta must be at least geco_min_beta="
                 f"{self.geco_min_beta}; got {self.geco_initial_beta}"
             )
+        if self.goal_mse:
+            goal = goal_of_mse(self.goal_mse, self.pixel_scale)
+            object.__setattr__(self, "geco_goal", goal)
+        elif self.model in _LIKELIHOOD:
+            mse_of_goal(self.geco_goal, self.pixel_scale)  # raises below the floor
 
     def save(self, workdir: PathLike) -> None:
         """Writes the settings to `workdir/config.json`."""

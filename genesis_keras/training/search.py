@@ -1,7 +1,6 @@
 """Hyperparameter search with KerasTuner; the command is `train.py --tune`."""
 
 import dataclasses
-import math
 import shutil
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from tensorboard.plugins.hparams import api as hparams
 from genesis_keras.storage import local_path, replacing, write_json
 from genesis_keras.training.callbacks import DivergedError
 from genesis_keras.training.config import models_with, resolve
+from genesis_keras.training.geco_goals import mse_of_goal
 from genesis_keras.training.goals import ALGORITHMS, OBJECTIVES
 from genesis_keras.training.preemption import PreemptedError
 from genesis_keras.training.run import train
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 HYPERBAND_FACTOR = 3
 MAX_EPOCHS = HYPERBAND_FACTOR**2  # the shortest trials have a ninth of the steps
-_GOAL = "goal_mse"
 
 
 def search_space(config: "RunConfig", held: Sequence[str] = ()) -> Any:
@@ -48,10 +47,10 @@ def search_space(config: "RunConfig", held: Sequence[str] = ()) -> Any:
     # The squared error of the recipe's goal at its own sigma_x.
     names = ("model", "dataset", "recipe")
     recipe = resolve({name: getattr(config, name) for name in names})
-    error = goal_mse(recipe.geco_goal, recipe.pixel_scale)
+    error = mse_of_goal(recipe.geco_goal, recipe.pixel_scale)
     floats = {
         "learning_rate": (rate / 10, rate * 10, rate),
-        "geco_goal": (error / 4, error * 4, error),
+        "goal_mse": (error / 4, error * 4, error),
         "geco_step_size": (step / 100, step * 100, step),
         "pixel_scale": (scale / 4, scale * 2, scale),
     }
@@ -65,52 +64,21 @@ def search_space(config: "RunConfig", held: Sequence[str] = ()) -> Any:
         "kernel": ["gaussian", "laplacian", "epanechnikov"],
     }
 
+    held = {*held, *(["goal_mse"] if "geco_goal" in held else [])}
+
     def searched(name):
         return name not in held and config.model in models_with(name)
 
     for name in filter(searched, floats):
-        drawn_as = _GOAL if name == "geco_goal" else name
         low, high, default = floats[name]
-        space.Float(drawn_as, low, high, default=default, sampling="log")
+        space.Float(name, low, high, default=default, sampling="log")
     for name in filter(searched, choices):
         values = sorted(set(choices[name]))
         space.Choice(name, values, default=getattr(config, name))
     if not space.space:
-        raise ValueError(f"nothing is left to search: {', '.join(held)} are held")
+        names = ", ".join(sorted(held))
+        raise ValueError(f"nothing is left to search: {names} are held")
     return space
-
-
-def goal_mse(goal: float, pixel_scale: float) -> float:
-    """Converts a goal of GECO to a mean squared error.
-
-    The reconstruction error of a Gaussian is `log(sigma_x sqrt(2 pi)) + MSE / (2
-    sigma_x^2)` nats per pixel and channel.
-
-    Args:
-        goal: C, nats per pixel and channel.
-        pixel_scale: sigma_x.
-
-    Raises:
-        ValueError: If the goal is below the error of a perfect reconstruction.
-    """
-    floor = math.log(pixel_scale * math.sqrt(2 * math.pi))
-    if goal <= floor:
-        raise ValueError(
-            f"geco_goal={goal} cannot be met with pixel_scale={pixel_scale}: it must "
-            f"be above {floor:.4f}, the error of a perfect reconstruction"
-        )
-    return 2 * pixel_scale**2 * (goal - floor)
-
-
-def goal_of_mse(mse: float, pixel_scale: float) -> float:
-    """Converts a mean squared error to a goal of GECO.
-
-    Args:
-        mse: The mean squared error.
-        pixel_scale: sigma_x.
-    """
-    floor = math.log(pixel_scale * math.sqrt(2 * math.pi))
-    return floor + mse / (2 * pixel_scale**2)
 
 
 def make_oracle(
@@ -190,7 +158,7 @@ class RunTuner(keras_tuner.Tuner):
             keras_tuner.errors.FatalError: If the search has to end.
         """
         values = trial.hyperparameters.values
-        config = resolve({**self.base, **settings_of_trial(values, self.base)})
+        config = resolve({**self.base, **drawn(values)})
         epochs = values.get("tuner/epochs", MAX_EPOCHS)
         steps = max(1, config.steps * epochs // MAX_EPOCHS)
         folder = self._folder(trial.trial_id)
@@ -269,7 +237,7 @@ def search(
     trials.sort(
         key=lambda trial: trial.score, reverse=OBJECTIVES[objective][1] == "max"
     )
-    best = settings_of_trial(trials[0].hyperparameters.values, base)
+    best = drawn(trials[0].hyperparameters.values)
     write_json(workdir / "best.json", {**base, **best})
     table = results_table(trials, objective)
     with replacing(workdir / "results.md") as partial:
@@ -280,20 +248,6 @@ def search(
 def drawn(values: Config) -> Config:
     """Returns the hyperparameters of a trial, without Hyperband's own values."""
     return {k: v for k, v in values.items() if not k.startswith("tuner/")}
-
-
-def settings_of_trial(values: Config, base: Config) -> Config:
-    """Returns the settings of a trial.
-
-    Args:
-        values: Dict of the trial's hyperparameters.
-        base: Dict of the settings that all trials share.
-    """
-    settings = drawn(values)
-    if _GOAL in settings:
-        scale = settings.get("pixel_scale") or resolve(base).pixel_scale
-        settings["geco_goal"] = goal_of_mse(settings.pop(_GOAL), scale)
-    return settings
 
 
 def results_table(trials: Sequence[Any], objective: str) -> str:

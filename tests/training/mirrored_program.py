@@ -58,7 +58,7 @@ def train(name, num_steps, epsilon, strategy_name):
     batches = tf.data.Dataset.from_tensor_slices({"image": images})
     batches = batches.batch(BATCH_SIZE, drop_remainder=True)
     recorder = Recorder()
-    geco = [GECO(goal=0.5, step_size=1e-6)] if model.has_likelihood else []
+    geco = [GECO(goal=0.57, step_size=1e-6)] if model.has_likelihood else []
     start = time.perf_counter()
     model.fit(
         distribute(batches, strategy, BATCH_SIZE),

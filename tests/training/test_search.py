@@ -12,6 +12,7 @@ from genesis_keras.training import search as module
 from genesis_keras.training.callbacks import DivergedError
 from genesis_keras.training.config import resolve
 from genesis_keras.training.flags import read_settings
+from genesis_keras.training.geco_goals import mse_of_goal
 from genesis_keras.training.preemption import PreemptedError
 from genesis_keras.training.search import make_oracle, search, search_space
 
@@ -73,6 +74,8 @@ def test_a_setting_that_is_held_is_not_searched(runs, tmp_path):
     search(base, tmp_path, score, 3, "val_elbo", "bayesian", held)
     best = read_settings(tmp_path / "best.json")
     assert (best["feature_dim"], best["pixel_scale"]) == (8, 0.5)
+    for name in ("geco_goal", "goal_mse"):  # two names of one thing
+        assert "goal_mse" not in search_space(resolve({}), (name,)).values
     with pytest.raises(ValueError, match="nothing is left.*learning_rate, num_slots"):
         config = resolve({"model": "slot_attention"})
         search_space(config, ("learning_rate", "num_slots"))
@@ -83,20 +86,14 @@ def test_every_goal_that_is_drawn_can_be_met():
     space = oracle.get_space()
     for seed in range(50):
         values = {p.name: p.random_sample(seed + i) for i, p in enumerate(space.space)}
-        settings = module.settings_of_trial(values, {})
-        assert "goal_mse" not in settings
-        goal, scale = settings["geco_goal"], settings["pixel_scale"]
+        config = resolve(values)
+        goal, scale = config.geco_goal, config.pixel_scale
         # The error of an image that is off by sqrt(MSE) everywhere, by the density.
         off = values["goal_mse"] ** 0.5
         density = math.exp(-((off / scale) ** 2) / 2) / (scale * (2 * math.pi) ** 0.5)
         assert goal == pytest.approx(-math.log(density))
         assert 0.00306 / 4 < values["goal_mse"] < 0.00308 * 4
-        assert module.goal_mse(goal, scale) == pytest.approx(values["goal_mse"])
-
-
-def test_a_goal_below_that_of_no_error_is_named():
-    with pytest.raises(ValueError, match="geco_goal=0.5 .*pixel_scale=0.7.*0.5623"):
-        module.goal_mse(0.5, 0.7)
+        assert mse_of_goal(goal, scale) == pytest.approx(values["goal_mse"])
 
 
 @pytest.mark.parametrize(
