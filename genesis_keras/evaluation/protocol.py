@@ -15,6 +15,7 @@ from genesis_keras.evaluation.segmentation import (
     MASK_KINDS,
     by_objects,
     call_options,
+    score_data_sets,
     score_images,
     summarize,
     sweep_thresholds,
@@ -210,12 +211,12 @@ def measure(
     if baselines:
         results["other_baselines"] = baselines
     name, num_slots = protocol.parse(first)
-    for shift in protocol.shifts:
-        images = shifted(load_images(name, protocol.num_images), shift, protocol.seed)
-        columns = score_images(
-            model, images, call_options(model, num_slots), protocol.seed
-        )
-        results.setdefault("shifts", {})[shift] = summarize(columns, model)
+    if protocol.shifts:
+        images = load_images(name, protocol.num_images)
+        changed = {s: shifted(images, s, protocol.seed) for s in protocol.shifts}
+        options = call_options(model, num_slots)
+        scored = score_data_sets(model, changed, options, protocol.seed)
+        results["shifts"] = {s: summarize(found, model) for s, found in scored.items()}
     if protocol.probe:
         results["probe"] = probe(model, load_images, protocol)
     if protocol.thresholds and protocol.flexible_slots:

@@ -81,6 +81,30 @@ def score_images(
     return _collect(_scorer(model, options["num_slots"]), dataset, options, seed)
 
 
+def score_data_sets(
+    model: Model, datasets: dict[str, Dataset], options: Config, seed: int = 0
+) -> dict[str, Arrays]:
+    """Returns the scores of each image of several data sets, in one graph for all.
+
+    Args:
+        model: See `evaluate`.
+        datasets: Dict of name -> data set, see `evaluate`.
+        options: What `call_options` returns.
+        seed: Random seed.
+
+    Returns:
+        Dict of name -> scores, see `score_images`.
+
+    Raises:
+        ValueError: If a data set is empty.
+    """
+    scorer = _scorer(model, options["num_slots"])
+    return {
+        name: _collect(scorer, dataset, options, seed)
+        for name, dataset in datasets.items()
+    }
+
+
 def sweep_thresholds(
     model: Model,
     dataset: Dataset,

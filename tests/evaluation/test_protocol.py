@@ -90,7 +90,11 @@ def test_shifts_are_scored_beside_the_images(images, monkeypatch):
         names += ("object_masks/msc_fg", "mse", "error")
         return dict.fromkeys(names, seen.mean(axis=(1, 2, 3)))
 
+    def scored_sets(model, sets, *options):
+        return {name: scored(model, data, *options) for name, data in sets.items()}
+
     monkeypatch.setattr(protocol_module, "score_images", scored)
+    monkeypatch.setattr(protocol_module, "score_data_sets", scored_sets)
     data = Images(images)
     protocol = Protocol(num_images=4, shifts=("occlusion", "style"), seed=5)
     found = measure(Model(), data, protocol)
