@@ -118,6 +118,8 @@ def check_python(block, model):
 
 @pages
 def test_source_files_exist(page):
+    if page.name == "CHANGELOG.md":
+        return  # it names files of the past
     for path in re.findall(r"`([a-z_]+(?:/\w+)+\.py)`", page.read_text()):
         assert (ROOT / path).exists() or (ROOT / "genesis_keras" / path).exists(), path
 
