@@ -33,7 +33,7 @@ def shifted(dataset: Dataset, shift: str, seed: int = 0) -> Dataset:
         dataset: Batches of {"image": float32 `[B, S, S, 3]` in [0, 1],
             "segmentation": integers `[B, S, S, 1]`}, in a fixed order.
         shift: One of `SHIFTS`.
-        seed: Seed of the draws.
+        seed: Random seed.
 
     Returns:
         Batches of the same sizes; further keys are left out.

@@ -26,7 +26,7 @@ def scene_of(model, picture, *, num_slots=None, min_mask_pixels=20.0, seed=0):
         picture: See `segmentation.segmenting.segment`.
         num_slots: K, the maximum number of slots; by default that of training.
         min_mask_pixels: Threshold of flexible slots.
-        seed: Seed of the draws.
+        seed: Random seed.
 
     Returns:
         A `Scene`.
@@ -138,7 +138,7 @@ def generate(model, num_slots=None, seed=0):
     Args:
         model: A generative model.
         num_slots: K, by default that of training.
-        seed: Seed of the draws.
+        seed: Random seed.
 
     Returns:
         The scene, uint8 `[S, S, 3]`, and images `[K, S, S, 3]` of its first 1 to K

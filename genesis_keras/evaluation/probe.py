@@ -40,7 +40,7 @@ def probe(model: Model, images: "ScoredImages", protocol: "Protocol") -> Config:
     same settings.
 
     Args:
-        model: A model that returns the output contract.
+        model: The model.
         images: The `ScoredImages` of a data set with properties (`properties_of`).
         protocol: The `Protocol`.
 
@@ -93,7 +93,7 @@ def objects_of(
         model: The model.
         images: The `ScoredImages`.
         num_slots: K, by default that of training.
-        seed: Seed of the draws.
+        seed: Random seed.
         split: The split's name.
         num_images: How many, the first.
 

@@ -33,7 +33,7 @@ def evaluate(
     """Returns mean scores over the images of a data set.
 
     Args:
-        model: A model that returns the output contract.
+        model: The model.
         dataset: Batches of {"image": `[B, H, W, 3]`, "segmentation": `[B, H, W, 1]`};
             without labels, there are no segmentation scores.
         num_slots: K, by default that of training.
@@ -177,7 +177,7 @@ def call_options(
     """Returns keyword arguments for the call of a model.
 
     Args:
-        model: A model that returns the output contract.
+        model: The model.
         num_slots: K, by default that of training.
         flexible_slots: Whether each image may use fewer slots.
         min_mask_pixels: Threshold of `flexible_slots`.

@@ -60,7 +60,7 @@ def write_portable(
     """Writes an ONNX or LiteRT file that segments images with the K of training.
 
     Args:
-        model: A model that returns the output contract.
+        model: The model.
         path: The file, ending in `.onnx` or `.tflite`.
         format: "onnx" or "litert".
         masks: Masks from which the label maps are derived: "attention" or "object".

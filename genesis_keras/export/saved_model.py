@@ -22,7 +22,7 @@ def write_saved_model(model: Model, path: PathLike, masks: str = "attention") ->
     Probability or Keras. It is for inference only, without gradients.
 
     Args:
-        model: A model that returns the output contract.
+        model: The model.
         path: The folder to create. TensorFlow Serving requires the version number as
             its name, such as `export/1`.
         masks: Masks from which the label maps are derived: "attention" or "object".

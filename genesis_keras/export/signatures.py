@@ -70,7 +70,7 @@ def signatures(model: Model, masks: str = "attention") -> "dict[str, Signature]"
     """Returns the signatures of a model, by name.
 
     Args:
-        model: A model that returns the output contract.
+        model: The model.
         masks: Masks from which the label maps are derived: "attention" or "object".
 
     Returns:
