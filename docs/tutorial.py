@@ -78,9 +78,9 @@ show(images, "Test images")
 # `num_slots` is the largest number K of objects, including one slot for the background.
 # The default arguments give the model of the paper, which needs hundreds of thousands
 # of steps. Those below speed up training: the pixel embeddings include the appearance
-# of the pixels (`appearance_scale`, `region_passes`), and the masks learn from how well
-# each slot explains each pixel (`mask_responsibility`). See [Masks that fit the
-# objects](masks.md).
+# of the pixels (`appearance_scale`, `region_passes`), the latents see the shapes of the
+# masks (`glimpse_size`), and the masks learn from how well each slot explains each pixel
+# (`mask_responsibility`). See [Masks that fit the objects](masks.md).
 
 # %%
 model = genesis_keras.GenesisV2(
@@ -88,14 +88,19 @@ model = genesis_keras.GenesisV2(
     num_slots=5,
     feature_dim=32,
     appearance_scale=3.0,
-    region_passes=4,
+    region_passes=16,
+    region_edge_scale=0.06,
     pooled_statistics=True,
+    glimpse_size=8,
+    decoder_widening=2,
+    drop_small_remainder=True,
     stop_mask_gradient=True,
-    mask_guidance=3.0,
-    mask_guidance_final=1.0,
+    mask_guidance=5.0,
+    mask_guidance_steps=max(STEPS // 2, 1),
+    mask_guidance_final=3.0,
     mask_responsibility=0.3,
-    mask_responsibility_start=STEPS // 2,
-    mask_responsibility_steps=max(STEPS // 4, 1),
+    mask_responsibility_start=2 * STEPS // 3,
+    mask_responsibility_steps=max(STEPS // 6, 1),
     pixel_scale=0.15,
     posterior_scale_bias=-3.0,
     log_sigma_rate=0.1,
