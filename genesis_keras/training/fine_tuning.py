@@ -39,6 +39,7 @@ OF_RECIPE = (
     "mask_responsibility_start",
     "mask_responsibility_steps",
     "pixel_scale",
+    "pixel_scale_final",
     "posterior_scale_bias",
     "initialization",
 )
