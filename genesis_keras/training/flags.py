@@ -21,13 +21,13 @@ def define_settings(parser: Any) -> None:
     Args:
         parser: A `CommandParser`.
     """
-    defaults = resolve({})
+    defaults = _shown({})
     for field in dataclasses.fields(RunConfig):
         if field.metadata["topic"]:
             parser.topic(
                 field.metadata["topic"], brief=field.metadata["topic"] != "Run"
             )
-        default, meaning = getattr(defaults, field.name), _meaning(field)
+        default, meaning = defaults[field.name], _meaning(field)
         if field.type is bool:
             parser.switch(field.name, meaning, default=None, shown=default)
         else:
@@ -42,7 +42,9 @@ def chosen_settings(options: Config) -> Config:
     """Returns the settings chosen by the user: those of the file, then the flags.
 
     Args:
-        options: Options parsed with the flags of `define_settings`. Raises:
+        options: Options parsed with the flags of `define_settings`.
+
+    Raises:
         ValueError: If the file cannot be read, or a value is wrong.
     """
     values = given_settings(options)
@@ -107,15 +109,25 @@ def _meaning(field):
     return meaning if models == MODELS else f"{meaning} ({', '.join(models)} only)"
 
 
+def _shown(chosen: Config) -> Config:
+    """Returns the resolved settings, with the precision that the recipe names.
+
+    "auto" resolves differently on different machines.
+    """
+    config = resolve(chosen)
+    named = RECIPES[config.recipe].settings.get("precision", RunConfig.precision)
+    return dataclasses.asdict(config) | {"precision": named}
+
+
 def flags_table() -> str:
     """Returns the table of settings for the documentation."""
     lines = [
         "| flag | `fast` on sprites | `paper` | meaning |",
         "| --- " * 4 + "|",
     ]
-    fast, paper = resolve({}), resolve({"recipe": "paper"})
+    fast, paper = _shown({}), _shown({"recipe": "paper"})
     for field in dataclasses.fields(RunConfig):
-        values = [getattr(config, field.name) for config in (fast, paper)]
+        values = [settings[field.name] for settings in (fast, paper)]
         cells = " | ".join("" if value == "" else str(value) for value in values)
         lines.append(f"| `--{field.name}` | {cells} | {_meaning(field)} |")
     return "\n".join(lines)
