@@ -49,14 +49,25 @@ def signature_answer(function, body):
     import tensorflow as tf
 
     request = json.loads(body)
-    images = [base64.b64decode(i["b64"]) for i in request["inputs"]["encoded_images"]]
+    inputs = request["inputs"]
+    images = [base64.b64decode(image["b64"]) for image in inputs.pop("encoded_images")]
     outputs = function(request["signature_name"])(
         encoded_images=tf.constant(images),
-        seed=tf.constant(request["inputs"]["seed"]),
-        min_mask_pixels=tf.constant(request["inputs"]["min_mask_pixels"]),
+        **{name: tf.constant(value) for name, value in inputs.items()},
     )
     values = {key: value.numpy().tolist() for key, value in outputs.items()}
     return json.dumps({"outputs": values}).encode()
+
+
+def signature_metadata(signatures):
+    """Returns what a server says of a model by REST: the names of all inputs."""
+    found = {
+        name: {"inputs": dict.fromkeys(signature.structured_input_signature[1], {})}
+        for name, signature in signatures.items()
+    }
+    return json.dumps(
+        {"metadata": {"signature_def": {"signature_def": found}}}
+    ).encode()
 
 
 @contextlib.contextmanager
@@ -72,12 +83,20 @@ def serving(folder, port=8501):
     """
 
     class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):  # noqa: N802, the name is http.server's
+        def do_GET(self):  # noqa: N802, the name is http.server's
+            self._answer(signature_metadata(self._signatures()))
+
+        def do_POST(self):  # noqa: N802
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self._answer(signature_answer(self._signatures().__getitem__, body))
+
+        def _signatures(self):
             import tensorflow as tf
 
-            loaded = tf.saved_model.load(str(folder))
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            content = signature_answer(loaded.signatures.__getitem__, body)
+            self.loaded = tf.saved_model.load(str(folder))
+            return self.loaded.signatures
+
+        def _answer(self, content):
             self.send_response(200)
             self.end_headers()
             self.wfile.write(content)

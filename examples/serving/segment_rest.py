@@ -27,11 +27,25 @@ HOW_TO_START = (
 COLOURS = np.random.default_rng(3).integers(40, 256, [64, 3], dtype=np.uint8)
 
 
-def request_body(path):
-    """Returns the JSON of a request with all inputs, as REST has no defaults."""
+SIGNATURE = "segment_png"
+# REST has no default values. Only models with flexible slots have the last input.
+DEFAULTS = {"seed": 0, "min_mask_pixels": 0.0}
+
+
+def input_names(url):
+    """Returns the names of the inputs that the server's model takes."""
+    metadata = url.removesuffix(":predict") + "/metadata"
+    with urllib.request.urlopen(metadata, timeout=30) as response:
+        found = json.load(response)["metadata"]["signature_def"]["signature_def"]
+    return found[SIGNATURE]["inputs"].keys()
+
+
+def request_body(path, names):
+    """Returns the JSON of a request for one picture with the named inputs."""
     content = base64.b64encode(pathlib.Path(path).read_bytes()).decode()
-    inputs = {"encoded_images": [{"b64": content}], "seed": 0, "min_mask_pixels": 0.0}
-    return json.dumps({"signature_name": "segment_png", "inputs": inputs}).encode()
+    inputs = {key: value for key, value in DEFAULTS.items() if key in names}
+    inputs["encoded_images"] = [{"b64": content}]
+    return json.dumps({"signature_name": SIGNATURE, "inputs": inputs}).encode()
 
 
 def draw(label_map, path, scale=8):
@@ -51,7 +65,8 @@ def main():
     )
     options = parser.parse_args()
     try:
-        request = urllib.request.Request(options.url, request_body(options.image))
+        body = request_body(options.image, input_names(options.url))
+        request = urllib.request.Request(options.url, body)
         with urllib.request.urlopen(request, timeout=30) as response:
             outputs = json.load(response)["outputs"]
     except urllib.error.HTTPError as error:

@@ -195,7 +195,9 @@ def test_from_a_work_directory_to_a_picture(served, tmp_path, capsys):
     client = load_example("segment_rest")
     photo = tmp_path / "photo.png"
     Image.effect_noise((60, 50), 80).convert("RGB").save(photo)
-    body = client.request_body(photo)
+    body = client.request_body(photo, ["encoded_images", *client.DEFAULTS])
+    without = json.loads(client.request_body(photo, ["encoded_images", "seed"]))
+    assert without["inputs"].keys() == {"encoded_images", "seed"}
     server = shutil.which("tensorflow_model_server")
     outputs = post(server, out.parent, body) if server else call_in_process(out, body)
     client.draw(outputs["label_map"][0], tmp_path / "segmentation.png", scale=2)
