@@ -50,11 +50,11 @@ def command_name(name):
 
 
 def start_tensorflow():
-    """Imports TensorFlow without its start-up messages.
+    """Imports TensorFlow without its messages; its errors raise in Python as well.
 
     They are shown if the environment variable `TF_CPP_MIN_LOG_LEVEL` is 0 or 1.
     """
-    if os.environ.setdefault(_LOG_LEVEL, "2") in ("0", "1"):
+    if os.environ.setdefault(_LOG_LEVEL, "3") in ("0", "1"):
         return
     with _native_errors_hidden():
         import tensorflow as tf

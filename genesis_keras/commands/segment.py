@@ -71,6 +71,8 @@ def _segment(options):
     model = SceneModel.from_preset(preset)
     print(trained_on(metadata), flush=True)
     failed = _segment_all(model, paths, preset, options)
+    if len(failed) == len(paths) == 1:
+        raise ValueError(failed[0])
     for message in failed:
         print(f"not segmented: {message}", flush=True)
     if len(failed) == len(paths):

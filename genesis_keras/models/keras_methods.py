@@ -141,7 +141,8 @@ class KerasMethods(SavingMethods):
                 callbacks=self._with_note(callbacks),
                 validation_split=validation_split,
                 validation_data=self._checked(validation_data),
-                shuffle=shuffle,
+                # Keras warns that it does not shuffle a Dataset, asked to or not.
+                shuffle=shuffle and not isinstance(x, tf.data.Dataset),
                 **kwargs,
             )
 

@@ -13,7 +13,7 @@ from genesis_keras.export import batches
 from genesis_keras.export.saved_model import write_saved_model
 from genesis_keras.export.signatures import signatures
 
-README = pathlib.Path(__file__).parents[2] / "README.md"
+PAGE = pathlib.Path(__file__).parents[2] / "docs" / "serving.md"
 NAMES = {
     "serving_default",
     "segment_uint8",
@@ -52,8 +52,8 @@ def test_signatures(served):
         assert signature.outputs.keys() == outputs.keys()
 
 
-def test_table_of_the_readme_has_all_inputs_and_outputs(served):
-    lines = README.read_text().splitlines()
+def test_table_of_the_guide_has_all_inputs_and_outputs(served):
+    lines = PAGE.read_text().splitlines()
     for name, signature in signatures(served.model).items():
         (row,) = [line for line in lines if line.startswith(f"| `{name}` |")]
         options = {"seed", "min_mask_pixels"} if name != "generate" else set()

@@ -139,7 +139,7 @@ def test_training_uses_the_batch_and_evaluation_what_was_kept(images):
 
 @pytest.mark.parametrize("num_slots", [1, 0])
 def test_one_slot_is_refused(num_slots):
-    message = f"num_slots must be an integer, at least 2; got {num_slots}"
+    message = f"num_slots must be an integer, at least 2, at most 256; got {num_slots}"
     if num_slots:
         with pytest.raises(ValueError, match=message):
             Genesis(image_size=16, num_slots=num_slots)

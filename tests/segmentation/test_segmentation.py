@@ -154,7 +154,7 @@ def test_png_jpeg_and_webp_follow_the_same_rules(tmp_path):
     np.testing.assert_array_equal(read_picture(picture), decoded)
     colours, alpha = pixels[..., :3] / 255.0, pixels[..., 3:] / 255.0
     expected = np.rot90(255.0 * (colours * alpha + 1.0 - alpha), -1)
-    assert np.abs(decoded - expected).max() < 1.0
+    assert np.abs(np.asarray(decoded, float) - expected).max() < 1.0
     # A JPEG that Pillow opens and TensorFlow does not, and an MPO of a phone.
     cases = pathlib.Path(__file__).parents[1] / "fixtures" / "pictures"
     for path in sorted(cases.glob("*.jpg")) + sorted(cases.glob("*.png")):

@@ -25,6 +25,7 @@ from genesis_keras.training.run import MODEL_FILE, train
 ROOT = pathlib.Path(__file__).parents[2]
 LONG = bool(os.environ.get("GENESIS_LONG_TESTS"))
 TINY = {
+    "precision": "float32",  # on any processor
     "dataset": "sprites/easy",
     "model": "slot_attention",
     "num_iterations": 1,

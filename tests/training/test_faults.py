@@ -186,11 +186,13 @@ def test_ctrl_c_saves_after_the_step(capfd):
 
 def test_a_second_ctrl_c_ends_at_once():
     path = ROOT / "genesis_keras" / "training" / "preemption.py"
-    # The file alone, with a stand-in for Keras, whose import takes seconds.
+    # The file alone, with stand-ins for Keras, whose import takes seconds, and types.
     program = f"""
 import importlib.util, sys, time, types
 callbacks = types.SimpleNamespace(Callback=object)
 sys.modules["keras"] = types.SimpleNamespace(callbacks=callbacks)
+sys.modules["genesis_keras"] = types.ModuleType("genesis_keras")
+sys.modules["genesis_keras.types"] = types.SimpleNamespace(Config=dict)
 spec = importlib.util.spec_from_file_location("preemption", {str(path)!r})
 preemption = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(preemption)
@@ -288,7 +290,7 @@ def test_the_plan_is_said_before_the_first_step(stopped_train, tmp_path, capsys)
     train_command([f"--workdir={tmp_path}", "--steps=5"])
     plan, schedule = capsys.readouterr().out.splitlines()[-2:]
     assert plan == "recipe fast: 5 steps of 16 images"
-    assert schedule.startswith("steps=5, where the recipe has 3000; to the same scale ")
+    assert schedule.startswith("steps=5, where the recipe has 6000; to the same scale ")
 
 
 def test_sigterm_between_steps_has_the_same_code(capfd):

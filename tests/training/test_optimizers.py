@@ -151,6 +151,7 @@ def test_a_run_leaves_and_scores_the_average(tmp_path, monkeypatch):
 
     monkeypatch.setattr(run, "build_model", lambda config: model)
     monkeypatch.setattr(run, "_fit", fit)
+    monkeypatch.setattr(run, "write_run_preset", lambda *_: None)  # a model of ours
     run.train(
         resolve({"steps": 3}), tmp_path, validate=lambda m: seen.append(m.get_weights())
     )

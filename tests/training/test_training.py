@@ -63,10 +63,11 @@ def tensorboard(workdir):
 
 @pytest.mark.slow
 def test_resumed_run_equals_an_uninterrupted_one(data_dir, tmp_path, capsys):
-    whole = train(tiny_config(data_dir), tmp_path / "whole")
     half = tiny_config(data_dir, steps=3)
+    longer = dataclasses.replace(half, steps=6)  # with the schedule of three steps
+    whole = train(longer, tmp_path / "whole")
     train(half, tmp_path / "parts")
-    resumed = train(dataclasses.replace(half, steps=6), tmp_path / "parts", resume=True)
+    resumed = train(longer, tmp_path / "parts", resume=True)
     assert "step 3" in capsys.readouterr().out
     assert int(resumed.optimizer.iterations) == 6
     assert int(resumed.geco.num_updates) == 6
