@@ -107,7 +107,10 @@ def check_preset(preset: PathLike, settings: Config) -> Config:
 
 def _architecture(preset):
     """The settings of the architecture of a preset, by their names in a run."""
-    name, arguments = read_config(preset)
+    try:
+        name, arguments = read_config(preset)
+    except ValueError as error:
+        raise ValueError(f"init_from_preset: {error}") from error
     if name not in CLASSES:
         raise ValueError(
             f"init_from_preset={preset!r} holds a {name}, which is none of the models "
