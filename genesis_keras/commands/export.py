@@ -64,6 +64,7 @@ def _export(options):
     _check(options)
     start_tensorflow()
     from genesis_keras.export.portable import write_portable
+    from genesis_keras.export.precision import in_float32
     from genesis_keras.export.saved_model import write_saved_model
     from genesis_keras.models.base import SceneModel
     from genesis_keras.training.checkpoints import load_model
@@ -73,6 +74,7 @@ def _export(options):
         model = SceneModel.from_preset(options.preset)
     else:
         model = load_model(options.model_file or _model_of(options.workdir))
+    model = in_float32(model)
     title = f"{out}: {type(model).__name__} for {model.image_size}x{model.image_size}"
     if options.format != "saved_model":
         write_portable(
