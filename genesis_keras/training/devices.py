@@ -25,7 +25,7 @@ def best_precision() -> str:
 
     Returns:
         "mixed_bfloat16" on processors with instructions for bfloat16 (AMX or
-        AVX512_BF16, as Linux names them), where a training step was 1.5 to 1.6 times as
+        AVX512_BF16, as Linux names them), where a training step was 1.6 to 2 times as
         fast; "float32" on all others, and with a GPU, on which it was not measured.
     """
     if sees_gpu():
