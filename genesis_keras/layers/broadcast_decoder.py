@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from genesis_keras.arguments import integer, quoted
+from genesis_keras.arguments import boolean, integer, quoted
 from genesis_keras.layers.blocks import (
     NORM_GROUPS,
     UpConvBlock,
@@ -14,6 +14,7 @@ from genesis_keras.layers.blocks import (
     mirror,
     slots_of,
 )
+from genesis_keras.layers.spatial_transformer import POSE_SIZE, place
 from genesis_keras.types import Config, Shape, Tensor
 
 _NUM_DOUBLINGS = 4
@@ -30,6 +31,10 @@ class BroadcastDecoder(keras.layers.Layer):
     Args:
         image_size: Side of the image, a multiple of 16.
         filters: List of the channels of the four blocks.
+        spatial_transformer: Whether each slot is drawn in a frame of its own and then
+            placed (`spatial_transformer.place`) at the position and size that are the
+            first four values of its latent. The others alone are broadcast. Not in the
+            paper.
         **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
@@ -48,8 +53,16 @@ class BroadcastDecoder(keras.layers.Layer):
         TensorShape([2, 4, 32, 32, 3])
     """
 
-    def __init__(self, image_size: int, filters: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        image_size: int,
+        filters: int,
+        spatial_transformer: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        # Positions stay float32 with mixed precision; the rest is cast below.
+        super().__init__(autocast=False, **kwargs)
+        self.spatial_transformer = boolean("spatial_transformer", spatial_transformer)
         self.image_size = integer("image_size", image_size, least=16, multiple_of=16)
         if not isinstance(filters, list | tuple) or len(filters) != _NUM_DOUBLINGS:
             raise ValueError(
@@ -63,7 +76,7 @@ class BroadcastDecoder(keras.layers.Layer):
 
     def build(self, input_shape: Shape) -> None:
         side = self.image_size // 2**_NUM_DOUBLINGS
-        channels = input_shape[-1] + 2
+        channels = input_shape[-1] + 2 - POSE_SIZE * self.spatial_transformer
         self.blocks = []
         for i, filters in enumerate(self.filters):
             block = UpConvBlock(filters, dtype=self.dtype_policy, name=f"up_{i}")
@@ -80,6 +93,10 @@ class BroadcastDecoder(keras.layers.Layer):
             latents.shape[2],
         )
         side = self.image_size // 2**_NUM_DOUBLINGS
+        if self.spatial_transformer:
+            poses, latents = tf.split(latents, [POSE_SIZE, -1], axis=-1)
+            dim -= POSE_SIZE
+        latents = tf.cast(latents, self.compute_dtype)
         latents = tf.reshape(latents, [-1, 1, 1, dim])  # [B*K, 1, 1, D]
         grid = coordinates(side, side, latents.dtype)[None]
         x = tf.concat(
@@ -96,6 +113,8 @@ class BroadcastDecoder(keras.layers.Layer):
             x = block(x, mirrored=True)  # [B*K, 2^i H/16, 2^i W/16, filters]
         x = tf.cast(mirror(self.project(x)), "float32")
         x = tf.reshape(x, [batch, num_slots, self.image_size, self.image_size, 4])
+        if self.spatial_transformer:
+            x = place(x, poses)
         means, logits = tf.split(x, [3, 1], axis=-1)
         return tf.sigmoid(means), logits
 
@@ -108,4 +127,5 @@ class BroadcastDecoder(keras.layers.Layer):
             **super().get_config(),
             "image_size": self.image_size,
             "filters": self.filters,
+            "spatial_transformer": self.spatial_transformer,
         }

@@ -1,5 +1,7 @@
 """Glimpses: what lies under each mask, in a small picture centred on it."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from genesis_keras.layers.blocks import coordinates
@@ -9,7 +11,12 @@ _MASS_EPSILON = 1e-5
 _EXTENT = 2.0  # half the side of a glimpse, in standard deviations of the mask
 
 
-def mask_glimpses(images: Tensor, masks: Tensor, size: int = 8) -> Tensor:
+def mask_glimpses(
+    images: Tensor,
+    masks: Tensor,
+    size: int = 8,
+    frames: Sequence[tuple[Tensor, Tensor]] | None = None,
+) -> Tensor:
     """Returns a small picture of each mask and of the colours under it.
 
     A grid of `size` x `size` Gaussian filters is centred on the mean position of each
@@ -22,6 +29,8 @@ def mask_glimpses(images: Tensor, masks: Tensor, size: int = 8) -> Tensor:
         images: `[B, H, W, 3]`.
         masks: `[B, K, H, W]`, not negative.
         size: Side of a glimpse in filters.
+        frames: Centres and half sides of the glimpses `[B, K]`, along y and along x;
+            if None, the mean position of the mask and two standard deviations.
 
     Returns:
         `[B, K, size, size, 4]`: under each filter the average of the mask, and of the
@@ -29,8 +38,13 @@ def mask_glimpses(images: Tensor, masks: Tensor, size: int = 8) -> Tensor:
     """
     height, width = images.shape[1:3]
     grid = coordinates(height, width)
-    rows = _filters(tf.reduce_sum(masks, axis=3), grid[:, 0, 0], size)  # [B, K, n, H]
-    columns = _filters(tf.reduce_sum(masks, axis=2), grid[0, :, 1], size)
+    if frames is None:
+        frames = (
+            _frame(tf.reduce_sum(masks, axis=3), grid[:, 0, 0]),
+            _frame(tf.reduce_sum(masks, axis=2), grid[0, :, 1]),
+        )
+    rows = _filters(frames[0], grid[:, 0, 0], size)  # [B, K, n, H]
+    columns = _filters(frames[1], grid[0, :, 1], size)
     values = tf.pad(images, [[0, 0]] * 3 + [[1, 0]], constant_values=1.0)
     values = tf.transpose(values, [0, 3, 1, 2])[:, None]  # [B, 1, 4, H, W]
     values = values * masks[:, :, None]  # [B, K, 4, H, W]
@@ -39,22 +53,29 @@ def mask_glimpses(images: Tensor, masks: Tensor, size: int = 8) -> Tensor:
     return tf.transpose(values, [0, 1, 3, 4, 2])
 
 
-def _filters(marginal, positions, size):
-    """Gaussian filters along one side `[B, K, size, N]`; each sums to 1.
-
-    Args:
-        marginal: Mass of the masks at each position `[B, K, N]`.
-        positions: `[N]`, evenly spaced.
-        size: Number of filters.
-    """
-    pixel = positions[1] - positions[0]
+def _frame(marginal, positions):
+    """Centre and extent of a glimpse along one side, each `[B, K]`."""
     mass = tf.reduce_sum(marginal, axis=-1, keepdims=True) + _MASS_EPSILON
     mean = tf.reduce_sum(marginal * positions, axis=-1, keepdims=True) / mass
     variance = tf.square(positions - mean)
     variance = tf.reduce_sum(marginal * variance, axis=-1, keepdims=True) / mass
+    pixel = positions[1] - positions[0]
     scale = tf.sqrt(variance + tf.square(pixel))  # [B, K, 1], a pixel at least
-    centres = mean + scale * tf.linspace(-_EXTENT, _EXTENT, size)  # [B, K, size]
+    return mean[..., 0], _EXTENT * scale[..., 0]
+
+
+def _filters(frame, positions, size):
+    """Gaussian filters along one side `[B, K, size, N]`; each sums to 1.
+
+    Args:
+        frame: Centre and extent of the glimpse, each `[B, K]`.
+        positions: `[N]`, evenly spaced.
+        size: Number of filters.
+    """
+    mean, half = (value[..., None] for value in frame)
+    pixel = positions[1] - positions[0]
+    centres = mean + half * tf.linspace(-1.0, 1.0, size)  # [B, K, size]
     # Neighbouring filters overlap at half a step from each, but see a pixel at least.
-    spread = tf.maximum(scale * _EXTENT / (size - 1), 0.5 * pixel)
+    spread = tf.maximum(half / (size - 1), 0.5 * pixel)
     distances = (positions - centres[..., None]) / spread[..., None]
     return tf.nn.softmax(-0.5 * tf.square(distances), axis=-1)

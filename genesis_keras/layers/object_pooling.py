@@ -15,6 +15,7 @@ from genesis_keras.layers.blocks import (
 )
 from genesis_keras.layers.gaussian_statistics import posterior_statistics
 from genesis_keras.layers.glimpses import mask_glimpses
+from genesis_keras.layers.spatial_transformer import POSE_SIZE, mask_pose, pose_frames
 from genesis_keras.types import Config, Shape, Tensor
 
 _MASS_EPSILON = 1e-5
@@ -39,10 +40,13 @@ class ObjectPooling(keras.layers.Layer):
     are learned by other terms of the loss (`objectives.mask_responsibility`).
 
     Args:
-        feature_dim: F, the size of a latent and of the image features.
+        feature_dim: F, the size of the image features.
+        latent_dim: D, the size of a latent; 0 for F, as in the paper.
         pooled_statistics: Whether the MLP receives the eight statistics.
         glimpse_size: Side of the small pictures, at least 2; 0 for none.
         stop_mask_gradient: Whether no gradients flow from the latents to the masks.
+        spatial_transformer: Whether the mean of the first four latents is the position
+            and size of the mask (`spatial_transformer.mask_pose`).
         **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
@@ -52,7 +56,7 @@ class ObjectPooling(keras.layers.Layer):
             `glimpse_size`.
 
     Returns:
-        `posterior_mean` and `posterior_scale`, each `[B, K, F]` float32.
+        `posterior_mean` and `posterior_scale`, each `[B, K, D]` float32.
 
     Example:
         >>> pool = ObjectPooling(16)
@@ -65,17 +69,21 @@ class ObjectPooling(keras.layers.Layer):
     def __init__(
         self,
         feature_dim: int,
+        latent_dim: int = 0,
         pooled_statistics: bool = False,
         glimpse_size: int = 0,
         stop_mask_gradient: bool = False,
+        spatial_transformer: bool = False,
         **kwargs: Any,
     ) -> None:
         # With mixed precision the masks stay float32; sublayers cast the features.
         super().__init__(autocast=False, **kwargs)
         self.feature_dim = integer("feature_dim", feature_dim, least=1)
+        self.latent_dim = integer("latent_dim", latent_dim, least=0) or feature_dim
         self.pooled_statistics = boolean("pooled_statistics", pooled_statistics)
         self.glimpse_size = integer("glimpse_size", glimpse_size, least=2, also=0)
         self.stop_mask_gradient = boolean("stop_mask_gradient", stop_mask_gradient)
+        self.spatial_transformer = boolean("spatial_transformer", spatial_transformer)
 
     def build(self, input_shape: Shape) -> None:
         width = 2 * self.feature_dim
@@ -89,8 +97,9 @@ class ObjectPooling(keras.layers.Layer):
         self.norm = keras.layers.LayerNormalization(
             epsilon=NORM_EPSILON, dtype="float32", name="norm"
         )
+        units = 2 * self.latent_dim
         self.hidden = dense(
-            width,
+            units,
             seen,
             activation="relu",
             dtype="float32",
@@ -106,11 +115,11 @@ class ObjectPooling(keras.layers.Layer):
                 name="look",
             )
             self.look.build((None, None, values))
-        self.posterior = dense(width, width, dtype="float32", name="posterior")
+        self.posterior = dense(units, units, dtype="float32", name="posterior")
         self.block.build(input_shape)
         self.project.build((*input_shape[:-1], self.feature_dim))
-        for layer in (self.norm, self.posterior):
-            layer.build((None, None, width))
+        self.norm.build((None, None, width))
+        self.posterior.build((None, None, units))
         self.hidden.build((None, None, seen))
 
     def call(
@@ -121,7 +130,8 @@ class ObjectPooling(keras.layers.Layer):
         batch, num_slots = tf.shape(masks)[0], masks.shape[1]
         features = self.project(self.block(features))  # [B, H, W, 2F]
         features = tf.cast(features, "float32")
-        num_pixels = features.shape[1] * features.shape[2]
+        shape = features.shape[1:3]
+        num_pixels = shape[0] * shape[1]
         features = tf.reshape(features, [batch, num_pixels, 2 * self.feature_dim])
         masks = tf.reshape(masks, [batch, num_slots, num_pixels])
         mass = tf.reduce_sum(masks, axis=-1, keepdims=True)
@@ -129,27 +139,32 @@ class ObjectPooling(keras.layers.Layer):
         pooled = self.norm(pooled)
         if self.pooled_statistics:
             pooled = tf.concat([pooled, mask_statistics(images, masks)], axis=-1)
+        maps = tf.reshape(masks, [batch, num_slots, *shape])
+        poses = mask_pose(maps) if self.spatial_transformer else None
         if self.glimpse_size:
-            shape = [batch, num_slots, *images.shape[1:3]]
-            glimpses = mask_glimpses(
-                images, tf.reshape(masks, shape), self.glimpse_size
-            )
+            frames = pose_frames(poses) if self.spatial_transformer else None
+            glimpses = mask_glimpses(images, maps, self.glimpse_size, frames)
             glimpses = tf.reshape(
                 glimpses, [batch, num_slots, 4 * self.glimpse_size**2]
             )
             pooled = tf.concat([pooled, self.look(glimpses)], axis=-1)
-        return posterior_statistics(self.posterior(self.hidden(pooled)))
+        mean, scale = posterior_statistics(self.posterior(self.hidden(pooled)))
+        if self.spatial_transformer:
+            mean = tf.concat([poses, mean[..., POSE_SIZE:]], axis=-1)
+        return mean, scale
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return ((input_shape[0], None, self.feature_dim),) * 2
+        return ((input_shape[0], None, self.latent_dim),) * 2
 
     def get_config(self) -> Config:
         return {
             **super().get_config(),
             "feature_dim": self.feature_dim,
+            "latent_dim": self.latent_dim,
             "pooled_statistics": self.pooled_statistics,
             "glimpse_size": self.glimpse_size,
             "stop_mask_gradient": self.stop_mask_gradient,
+            "spatial_transformer": self.spatial_transformer,
         }
 
 
