@@ -79,8 +79,9 @@ show(images, "Test images")
 # The default arguments give the model of the paper, which needs hundreds of thousands
 # of steps. Those below speed up training: the pixel embeddings include the appearance
 # of the pixels (`appearance_scale`, `region_passes`), the latents see the shapes of the
-# masks (`glimpse_size`), and the masks learn from how well each slot explains each pixel
-# (`mask_responsibility`). See [Masks that fit the objects](masks.md).
+# masks (`glimpse_size`), the decoder draws each object in a frame of its own
+# (`spatial_transformer`), and the masks learn from how well each slot explains each
+# pixel (`mask_responsibility`). See [Masks that fit the objects](masks.md).
 
 # %%
 model = genesis_keras.GenesisV2(
@@ -88,11 +89,14 @@ model = genesis_keras.GenesisV2(
     num_slots=5,
     feature_dim=32,
     appearance_scale=3.0,
-    region_passes=16,
+    region_passes=32,
     region_edge_scale=0.06,
     pooled_statistics=True,
-    glimpse_size=8,
+    spatial_transformer=True,
+    glimpse_size=12,
+    object_latent_dim=64,
     decoder_widening=2,
+    learned_prior_start=True,
     drop_small_remainder=True,
     stop_mask_gradient=True,
     mask_guidance=5.0,

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from genesis_keras.arguments import integer
+from genesis_keras.arguments import boolean, integer
 from genesis_keras.layers.blocks import dense, lstm_cell
 from genesis_keras.layers.gaussian_statistics import prior_statistics
 from genesis_keras.types import Config, Shape, Tensor
@@ -19,7 +19,9 @@ class AutoregressivePrior(keras.layers.Layer):
     tanh(raw)` and `scale = sigmoid(raw + 4) + 1e-4` of z_2..z_K.
 
     Args:
-        units: Units of the LSTM; 4F in GENESIS-V2.
+        units: Units of the LSTM; 4D in GENESIS-V2.
+        learned_start: Whether p(z_1) is learned, as the output for an input of zeros;
+            otherwise it is N(0, 1), as in the paper.
         **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
@@ -38,9 +40,10 @@ class AutoregressivePrior(keras.layers.Layer):
         TensorShape([2, 4, 16])
     """
 
-    def __init__(self, units: int, **kwargs: Any) -> None:
+    def __init__(self, units: int, learned_start: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = integer("units", units, least=1)
+        self.learned_start = boolean("learned_start", learned_start)
 
     def build(self, input_shape: Shape) -> None:
         dim = input_shape[-1]
@@ -52,9 +55,8 @@ class AutoregressivePrior(keras.layers.Layer):
         self.project.build((None, self.units))
 
     def call(self, latents: Tensor) -> tuple[Tensor, Tensor]:
-        first = tf.zeros_like(latents[:, :1])
-        means, scales = [first], [tf.ones_like(first)]
-        state = self._start(tf.shape(latents)[0])
+        mean, scale, state = self._start(latents[:, 0])
+        means, scales = [mean[:, None]], [scale[:, None]]
         for latent in tf.unstack(latents, axis=1)[:-1]:
             mean, scale, state = self._step(latent, state)
             means.append(mean[:, None])
@@ -78,15 +80,21 @@ class AutoregressivePrior(keras.layers.Layer):
             mean, scale, state = self._step(latent, state)
             return latent, mean, scale, *state
 
-        zeros = tf.zeros_like(noise[:, 0])  # p(z_1) = N(0, 1)
-        start = (zeros, zeros, tf.ones_like(zeros), *self._start(tf.shape(noise)[0]))
+        first = noise[:, 0]
+        mean, scale, state = self._start(first)
+        start = (tf.zeros_like(first), mean, scale, *state)
         # A scan, since K is unknown in exported graphs.
         draws = tf.transpose(noise, [1, 0, 2])  # [K, B, D]
         latents = tf.scan(draw_next, draws, initializer=start)[0]
         return tf.transpose(latents, [1, 0, 2])
 
-    def _start(self, batch):
-        return [tf.zeros([batch, self.units])] * 2
+    def _start(self, like):
+        """Returns mean and scale of z_1 and the state of the LSTM before it."""
+        zeros = tf.zeros_like(like)
+        state = [tf.zeros([tf.shape(like)[0], self.units])] * 2
+        if self.learned_start:
+            return self._step(zeros, state)
+        return zeros, tf.ones_like(like), state
 
     def _step(self, latent, state):
         output, state = self.cell(latent, state)
@@ -96,4 +104,8 @@ class AutoregressivePrior(keras.layers.Layer):
         return (tuple(input_shape),) * 2
 
     def get_config(self) -> Config:
-        return {**super().get_config(), "units": self.units}
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "learned_start": self.learned_start,
+        }

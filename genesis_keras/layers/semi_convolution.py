@@ -9,6 +9,7 @@ from genesis_keras.arguments import boolean, integer, number
 from genesis_keras.layers.appearance import appearance
 from genesis_keras.layers.blocks import conv, coordinates
 from genesis_keras.layers.edge_aware import edge_aware_smoothing
+from genesis_keras.layers.kuwahara import kuwahara_filter
 from genesis_keras.layers.schedules import linear_ramp
 from genesis_keras.types import Config, Shape, Tensor
 
@@ -51,6 +52,12 @@ class SemiConvolution(keras.layers.Layer):
         region_passes: Number of passes of `edge_aware_smoothing`. Unused without
             appearance.
         region_edge_scale: Difference in appearance that is considered an edge.
+        region_brightness: Factor of the brightness in that difference. With less than 1
+            the edges of shadows and of shaded sides are weaker.
+        appearance_offset: See `appearance` (`offset`).
+        kuwahara_passes: Number of passes of `kuwahara_filter` over the images before
+            their appearance is taken; 0 for images whose edges are sharp. Unused
+            without appearance.
         **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
@@ -84,6 +91,9 @@ class SemiConvolution(keras.layers.Layer):
         fade_steps: int = 0,
         region_passes: int = 0,
         region_edge_scale: float = 0.12,
+        region_brightness: float = 1.0,
+        appearance_offset: float = 0.3,
+        kuwahara_passes: int = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -102,6 +112,9 @@ class SemiConvolution(keras.layers.Layer):
         self.fade_steps = integer("fade_steps", fade_steps, least=0)
         self.region_passes = integer("region_passes", region_passes, least=0)
         self.region_edge_scale = number("region_edge_scale", region_edge_scale, above=0)
+        self.region_brightness = number("region_brightness", region_brightness, least=0)
+        self.appearance_offset = number("appearance_offset", appearance_offset, above=0)
+        self.kuwahara_passes = integer("kuwahara_passes", kuwahara_passes, least=0)
         least = _COORDINATE_DIM + _APPEARANCE_DIM
         if appearance_scale and (embedding_dim < least or not use_coordinates):
             raise ValueError(
@@ -171,9 +184,12 @@ class SemiConvolution(keras.layers.Layer):
             raise ValueError(
                 f"appearance_scale={self.appearance_scale} needs images; got None"
             )
-        guide = appearance(images, brightness=1.0)  # [B, H, W, 3]
+        images = kuwahara_filter(images, self.kuwahara_passes)
+        # Chromaticities and the mean of the channels, which is scaled for each use.
+        guide = appearance(images, self.appearance_offset, brightness=1.0)
         grid = tf.broadcast_to(grid, [*tf.unstack(tf.shape(guide)[:3]), 2])
         start = tf.concat([scale * guide * _BRIGHTNESS, grid], axis=-1)  # [B, H, W, 5]
+        guide *= tf.constant([1.0, 1.0, self.region_brightness])
         return edge_aware_smoothing(
             start, guide, self.region_passes, self.region_edge_scale
         )
@@ -196,7 +212,8 @@ class SemiConvolution(keras.layers.Layer):
         names = (
             "embedding_dim use_coordinates gate_rate appearance_scale "
             "coordinate_scale final_appearance_scale final_coordinate_scale "
-            "fade_start fade_steps region_passes region_edge_scale"
+            "fade_start fade_steps region_passes region_edge_scale "
+            "region_brightness appearance_offset kuwahara_passes"
         )
         return {
             **super().get_config(),

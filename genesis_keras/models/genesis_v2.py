@@ -39,13 +39,14 @@ class GenesisV2(GenerativeModel):
         image_size: Side of the images in pixels: 32, 64, 128 (a power of two, at least
             16).
         num_slots: Number of slots K in training; a call may use another K.
-        feature_dim: F, the number of feature channels and the size of a latent; a
-            multiple of 8, at most 64.
+        feature_dim: F, the number of feature channels; a multiple of 8, at most 64.
+        object_latent_dim: D, the size of a latent; 0 for F, as in the paper.
         embedding_dim: Size of a pixel embedding.
         kernel: Distance kernel of the IC-SBP.
         semi_convolution: Whether pixel coordinates are added to the embeddings.
         autoregressive_prior: Whether the prior is conditioned on earlier slots (Eq. 2);
             if False it is N(0, 1) for every slot.
+        learned_prior_start: See `AutoregressivePrior` (`learned_start`).
         mask_consistency: See `MaskObjective`.
         mask_consistency_weight: See `MaskObjective`.
         mask_consistency_start: See `MaskObjective`.
@@ -63,10 +64,14 @@ class GenesisV2(GenerativeModel):
         fade_steps: See `SemiConvolution`.
         region_passes: See `SemiConvolution`.
         region_edge_scale: See `SemiConvolution`.
+        region_brightness: See `SemiConvolution`.
+        appearance_offset: See `SemiConvolution`.
+        kuwahara_passes: See `SemiConvolution`.
         gate_rate: See `SemiConvolution`.
         pooled_statistics: See `ObjectPooling`.
         glimpse_size: See `ObjectPooling`.
         stop_mask_gradient: See `ObjectPooling`.
+        spatial_transformer: See `BroadcastDecoder`.
         decoder_widening: Factor of the channels of the decoder from each of its coarse
             blocks to the next coarser one (F, F, wF, w^2 F); 1 in the paper.
         hard_masks: See `InstanceColouring`.
@@ -87,7 +92,7 @@ class GenesisV2(GenerativeModel):
             ObjectsRoom and 20 for ShapeStacks.
         seed_scores: Uniform random scores from which the IC-SBP selects its seeds `[B,
             H, W]`; sampled if None.
-        noise: Standard normal noise of the latents `[B, K, F]`; sampled if None.
+        noise: Standard normal noise of the latents `[B, K, D]`; sampled if None.
 
     Returns:
         The dict of `genesis_keras.models.outputs`.
@@ -108,10 +113,12 @@ class GenesisV2(GenerativeModel):
         image_size: int = 64,
         num_slots: int = 7,
         feature_dim: int = 64,
+        object_latent_dim: int = 0,
         embedding_dim: int = 8,
         kernel: str = "gaussian",
         semi_convolution: bool = True,
         autoregressive_prior: bool = True,
+        learned_prior_start: bool = False,
         mask_consistency: bool = False,
         mask_consistency_weight: float = 1.0,
         mask_consistency_start: int = 0,
@@ -129,9 +136,13 @@ class GenesisV2(GenerativeModel):
         fade_steps: int = 0,
         region_passes: int = 0,
         region_edge_scale: float = 0.12,
+        region_brightness: float = 1.0,
+        appearance_offset: float = 0.3,
+        kuwahara_passes: int = 0,
         pooled_statistics: bool = False,
         glimpse_size: int = 0,
         stop_mask_gradient: bool = False,
+        spatial_transformer: bool = False,
         decoder_widening: int = 1,
         hard_masks: bool = False,
         mask_normalization: str = "stick_breaking",
@@ -158,11 +169,15 @@ class GenesisV2(GenerativeModel):
             "feature_dim": integer(
                 "feature_dim", feature_dim, NORM_GROUPS, MAX_CHANNELS, NORM_GROUPS
             ),
+            "object_latent_dim": integer(
+                "object_latent_dim", object_latent_dim, 8, also=0
+            ),
             "decoder_widening": integer("decoder_widening", decoder_widening, 1),
             "semi_convolution": boolean("semi_convolution", semi_convolution),
             "autoregressive_prior": boolean(
                 "autoregressive_prior", autoregressive_prior
             ),
+            "learned_prior_start": boolean("learned_prior_start", learned_prior_start),
             "mask_normalization": choice(
                 "mask_normalization", mask_normalization, NORMALIZATIONS
             ),
@@ -205,7 +220,7 @@ class GenesisV2(GenerativeModel):
             min_mask_pixels=min_mask_pixels,
             seed_scores=seed_scores,
         )  # masks [B, K, H, W, 1]
-        mean, scale = self.pooling(features, slots["masks"], images)  # [B, K, F]
+        mean, scale = self.pooling(features, slots["masks"], images)  # [B, K, D]
         latents = mean + scale * self.draw_noise(noise, tf.shape(mean)[0], num_slots)
         decoded = self._decode_slots(latents, slots["num_slots"])
         prior_mean, prior_scale = self._prior_statistics(latents)
@@ -246,7 +261,7 @@ class GenesisV2(GenerativeModel):
         """Decodes object latents into a scene; edit them to edit the scene.
 
         Args:
-            latents: `[B, K, F]`.
+            latents: `[B, K, D]`.
             num_slots: Number of slots in use `[B]`; all K if None. Unused slots stay
                 empty.
 
@@ -309,14 +324,14 @@ class GenesisV2(GenerativeModel):
             seed: An integer or a pair of integers.
 
         Returns:
-            Dict of `seed_scores [B, H, W]` and `noise [B, K, F]`. The values of an
+            Dict of `seed_scores [B, H, W]` and `noise [B, K, D]`. The values of an
             image do not depend on B.
         """
         num_slots = self.check_slots(num_slots)
         seeds = tf.random.split(seed_pair(seed), alg=ALGORITHM)
         first, second = tf.unstack(seeds)
         size = [num_images, self.image_size, self.image_size]
-        latents = [num_images, num_slots, self.feature_dim]
+        latents = [num_images, num_slots, self.latent_dim]
         return {
             "seed_scores": tf.random.stateless_uniform(size, first, alg=ALGORITHM),
             "noise": tf.random.stateless_normal(latents, second, alg=ALGORITHM),
@@ -325,7 +340,7 @@ class GenesisV2(GenerativeModel):
     @property
     def latent_dim(self) -> int:
         """D, the size of a latent."""
-        return self.feature_dim
+        return self.object_latent_dim or self.feature_dim
 
     def draw_latents(self, noise: Tensor) -> Tensor:
         """Samples z_1..z_K from the prior, one after the other.

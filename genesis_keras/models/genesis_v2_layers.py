@@ -15,13 +15,19 @@ MAX_CHANNELS = 64  # upper limit of the decoder's channels for any feature_dim
 MASK_TERMS = tuple(MaskObjective.__dataclass_fields__)
 _EMBEDDING = (
     "appearance_scale coordinate_scale final_appearance_scale final_coordinate_scale "
-    "fade_start fade_steps region_passes region_edge_scale gate_rate"
+    "fade_start fade_steps region_passes region_edge_scale region_brightness "
+    "appearance_offset kuwahara_passes gate_rate"
 ).split()
-_POOLING = ("pooled_statistics", "glimpse_size", "stop_mask_gradient")
+_POOLING = (
+    "pooled_statistics",
+    "glimpse_size",
+    "stop_mask_gradient",
+    "spatial_transformer",
+)
 SETTINGS = (
-    "feature_dim embedding_dim kernel semi_convolution autoregressive_prior "
-    "hard_masks mask_normalization log_sigma_rate drop_small_remainder "
-    "decoder_widening"
+    "feature_dim object_latent_dim embedding_dim kernel semi_convolution "
+    "autoregressive_prior hard_masks mask_normalization log_sigma_rate "
+    "drop_small_remainder decoder_widening learned_prior_start"
 ).split() + [*_EMBEDDING, *_POOLING, *MASK_TERMS]
 
 
@@ -66,6 +72,7 @@ def make_layers(model: Model) -> None:
     )
     model.pooling = ObjectPooling(
         model.feature_dim,
+        model.latent_dim,
         **{name: getattr(model, name) for name in _POOLING},
         dtype=policy,
         name="pooling",
@@ -73,12 +80,16 @@ def make_layers(model: Model) -> None:
     model.decoder = BroadcastDecoder(
         model.image_size,
         decoder_filters(model.feature_dim, model.decoder_widening),
+        spatial_transformer=model.spatial_transformer,
         dtype=policy,
         name="decoder",
     )
     if model.autoregressive_prior:
         model.prior = AutoregressivePrior(
-            4 * model.feature_dim, dtype="float32", name="prior"
+            4 * model.latent_dim,
+            learned_start=model.learned_prior_start,
+            dtype="float32",
+            name="prior",
         )
     _take_checked_values(model)
 
@@ -111,6 +122,6 @@ def build_layers(model: Model, input_shape: Shape) -> None:
     model.embedding_head.build(map_shape)
     model.instance_colouring.build((*input_shape[:-1], model.embedding_dim))
     model.pooling.build(map_shape)
-    model.decoder.build((None, model.num_slots, model.feature_dim))
+    model.decoder.build((None, model.num_slots, model.latent_dim))
     if model.autoregressive_prior:
-        model.prior.build((None, model.num_slots, model.feature_dim))
+        model.prior.build((None, model.num_slots, model.latent_dim))

@@ -126,13 +126,18 @@ RECIPES = {
             # Embeddings that cluster regions of one colour from the first step, with a
             # learned part that changes slowly while they are good.
             "appearance_scale": 3.0,
+            "appearance_offset": 0.1,
+            "kuwahara_passes": 1,
             "region_passes": 4,
             "gate_rate": 0.01,
             "pooled_statistics": True,
             # Latents see the shape of their mask, and a decoder that is wide where its
-            # grid is coarse learns to draw it.
-            "glimpse_size": 8,
+            # grid is coarse learns to draw it, in a frame that fits the mask.
+            "spatial_transformer": True,
+            "glimpse_size": 12,
+            "object_latent_dim": 64,
             "decoder_widening": 2,
+            "learned_prior_start": True,
             "drop_small_remainder": True,
             # Object masks follow attention masks, and these learn only from
             # responsibilities, late and slowly: starting at step 1,000 with
@@ -158,16 +163,25 @@ RECIPES = {
         score="sprites/hard, seed 0: ARI-FG 0.98 and MSC-FG 0.97 of attention masks, "
         "0.81 and 0.80 of object masks; see docs/results.md",
         dataset_settings={
-            # Flat colours: every difference is an edge, and regions have a single
-            # colour.
+            # Flat colours: every difference is an edge, and sharp, and regions have a
+            # single colour.
             **dict.fromkeys(
                 ("sprites/easy", "sprites/hard", "sprites/easy_64", "sprites/hard_64"),
-                {"region_passes": 16, "region_edge_scale": 0.06},
+                {
+                    "region_passes": 32,
+                    "region_edge_scale": 0.06,
+                    "kuwahara_passes": 0,
+                },
             ),
-            **dict.fromkeys(
-                ("objects_room/rendered", "shapestacks/rendered"),
-                {"batch_size": 12},
-            ),
+            # Objects of one colour stand apart, but walls and floor are large.
+            "objects_room/rendered": {
+                "batch_size": 12,
+                "coordinate_scale": 2.0,
+                "region_passes": 8,
+                "region_edge_scale": 0.09,
+            },
+            # Sides of a block in light and in shadow belong together.
+            "shapestacks/rendered": {"batch_size": 12, "region_brightness": 0.5},
         },
         model_settings={
             # The settings above were tuned for GENESIS-V2. The baselines keep the

@@ -68,6 +68,9 @@ class RunConfig:
         least=1,
         multiple=8,
     )
+    object_latent_dim: int = setting(
+        0, "Size of an object's latent; 0: feature_dim.", of=_V2, least=0
+    )
     kernel: str = setting(
         "gaussian",
         "gaussian, laplacian or epanechnikov.",
@@ -77,6 +80,9 @@ class RunConfig:
     semi_convolution: bool = setting(True, "Add coordinates to the embeddings.", of=_V2)
     autoregressive_prior: bool = setting(
         True, "Condition the prior of a slot on earlier slots.", of=_GENESIS
+    )
+    learned_prior_start: bool = setting(
+        False, "Learn the prior of the first slot, instead of N(0, 1).", of=_V2
     )
     appearance_scale: float = setting(
         0.0, "Factor of appearance in the embeddings; 0: none.", of=_V2, least=0
@@ -102,6 +108,18 @@ class RunConfig:
     region_edge_scale: float = setting(
         0.12, "Difference in appearance that is considered an edge.", of=_V2, above=0
     )
+    region_brightness: float = setting(
+        1.0, "Weight of brightness in the edges of these regions.", of=_V2, least=0
+    )
+    appearance_offset: float = setting(
+        0.3, "Addend of the chromaticities' denominator.", of=_V2, above=0
+    )
+    kuwahara_passes: int = setting(
+        0,
+        "Passes of the filter that sharpens edges for the embeddings.",
+        of=_V2,
+        least=0,
+    )
     pooled_statistics: bool = setting(
         False,
         "Give the latents the mean colour, position and size of their mask.",
@@ -118,6 +136,11 @@ class RunConfig:
     )
     stop_mask_gradient: bool = setting(
         False, "Block gradients from the latents to the attention masks.", of=_V2
+    )
+    spatial_transformer: bool = setting(
+        False,
+        "Draw each slot in a frame with the position and size of its mask.",
+        of=_V2,
     )
     mask_consistency: bool = setting(False, "Add the mask loss of Eq. 7.", of=_V2)
     mask_consistency_weight: float = setting(

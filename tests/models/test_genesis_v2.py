@@ -62,6 +62,8 @@ def test_image_sizes(make_model, image_size):
         {"hard_masks": True},
         {"mask_normalization": "softmax"},
         {"hard_masks": True, "mask_normalization": "softmax"},
+        {"spatial_transformer": True, "glimpse_size": 4, "object_latent_dim": 24},
+        {"learned_prior_start": True},
     ],
 )
 def test_every_weight_gets_a_finite_gradient(make_model, images, settings):
@@ -120,9 +122,12 @@ def test_more_slots_at_test_time(make_model, images):
     assert outputs["components"].shape == (4, 9, 32, 32, 3)
 
 
-@pytest.mark.parametrize("autoregressive", [True, False])
+@pytest.mark.parametrize("autoregressive", [True, "from the first slot on", False])
 def test_samples_have_the_statistics_of_the_prior(make_model, autoregressive):
-    model = make_model(autoregressive_prior=autoregressive)
+    model = make_model(
+        autoregressive_prior=bool(autoregressive),
+        learned_prior_start=isinstance(autoregressive, str),
+    )
     noise = np.random.default_rng(0).normal(size=[4000, 5, 8]).astype("float32")
     if autoregressive:
         latents = model.prior.sample(noise)
@@ -130,10 +135,24 @@ def test_samples_have_the_statistics_of_the_prior(make_model, autoregressive):
         standardised = (latents - mean) / scale
         # Some slot's prior differs from N(0, 1), or the test shows nothing.
         assert np.abs(mean[:, 1:]).max() > 0.1
+        assert np.any(mean[:, 0] != 0) == model.learned_prior_start
     else:
         standardised = model.sample(4000 // 100, 5, noise[:40])["latents"]
         noise = noise[:40]
     np.testing.assert_allclose(standardised, noise, atol=1e-4)
+
+
+def test_size_of_the_latents(make_model, images):
+    model = make_model(object_latent_dim=24)
+    outputs = model(images)
+    assert outputs["latents"].shape == (4, 4, 24)
+    assert outputs["prior_mean"].shape == (4, 4, 24)
+    assert model.latent_dim == 24
+    assert model.sample(2)["latents"].shape == (2, 4, 24)
+    assert model.fixed_draws(2)["noise"].shape == (2, 4, 24)
+    assert make_model(object_latent_dim=0).latent_dim == 8
+    with pytest.raises(ValueError, match="object_latent_dim must .* got 7"):
+        make_model(object_latent_dim=7)
 
 
 @pytest.mark.parametrize("num_slots", [1, 4, 8])
