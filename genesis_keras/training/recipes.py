@@ -180,8 +180,13 @@ RECIPES = {
                 "region_passes": 8,
                 "region_edge_scale": 0.09,
             },
-            # Sides of a block in light and in shadow belong together.
-            "shapestacks/rendered": {"batch_size": 12, "region_brightness": 0.5},
+            # Sides of a block in light and in shadow belong together, and so do the
+            # parts of a wall.
+            "shapestacks/rendered": {
+                "batch_size": 12,
+                "coordinate_scale": 0.25,
+                "region_brightness": 0.5,
+            },
         },
         model_settings={
             # The settings above were tuned for GENESIS-V2. The baselines keep the

@@ -130,6 +130,73 @@ def test_a_dropped_picture_is_segmented(page, model, paths):
     shoot(page, "segment")
 
 
+PASTE = """async data => {
+    const bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0));
+    const blob = new Blob([bytes], {type: "image/png"});
+    await navigator.clipboard.write([new ClipboardItem({"image/png": blob})]);
+}"""
+
+
+@in_browser
+@pytest.mark.slow
+def test_a_pasted_picture_is_segmented(page, model, paths):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.evaluate(PASTE, base64.b64encode(paths[1].read_bytes()).decode())
+    page.locator("#segment-picture").get_by_label("Paste from clipboard").click()
+    page.wait_for_selector("#segment-overlay img")
+    expected = drawing.overlay_of(segment(model, paths[1]))
+    np.testing.assert_array_equal(shown(page, "segment-overlay"), expected)
+
+
+@in_browser
+@pytest.mark.slow
+def test_an_example_with_other_settings(page, model, paths):
+    tab = page.get_by_role("tabpanel").filter(has=page.locator("#segment-picture"))
+    tab.locator("button.gallery-item").nth(1).click()
+    page.wait_for_selector("#segment-overlay img")
+    before = segment(model, paths[1])
+    expected = drawing.overlay_of(before)
+    np.testing.assert_array_equal(shown(page, "segment-overlay"), expected)
+    for label, value, settings in (
+        ("K, the maximum number of slots", 2, {"num_slots": 2}),
+        ("Threshold of flexible slots", 150, {"min_mask_pixels": 150}),
+        ("Seed", 7, {"seed": 7}),
+    ):
+        slider = tab.get_by_label(f"number input for {label}")
+        usual = slider.input_value()
+        source = page.locator("#segment-overlay img").get_attribute("src")
+        for number in (value, usual):
+            slider.fill(str(number))
+            slider.blur()
+            page.wait_for_function(
+                "source => document.querySelector('#segment-overlay img')?.src"
+                " != source",
+                arg=source,
+            )
+            source = page.locator("#segment-overlay img").get_attribute("src")
+            found = segment(model, paths[1], **(settings if number == value else {}))
+            expected = drawing.overlay_of(found)
+            np.testing.assert_array_equal(shown(page, "segment-overlay"), expected)
+
+
+@in_browser
+@pytest.mark.slow
+def test_an_object_is_sampled_again(page, model, paths):
+    open_tab(page, "Edit")
+    choose(page, "edit-picture", paths[1])
+    page.get_by_text("4 objects, 0 edits").wait_for()
+    scene = editing.scene_of(model, paths[1])
+    slot = int(np.flatnonzero(~scene.background)[0])
+    page.get_by_label("sample again").check()
+    click_object(page, "edit-scene", scene, slot)
+    page.get_by_text(", 1 edit").first.wait_for()
+    sampled = editing.resample_object(model, scene, slot, 1)
+    expected = drawing.enlarge(sampled.image)
+    np.testing.assert_array_equal(shown(page, "edit-scene"), expected)
+    page.click("#edit-reset")
+    page.get_by_text("4 objects, 0 edits").wait_for()
+
+
 @in_browser
 @pytest.mark.slow
 def test_a_file_that_is_no_picture_gives_a_message(page, tmp_path):
