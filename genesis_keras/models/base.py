@@ -9,8 +9,9 @@ import tensorflow as tf
 
 from genesis_keras import surroundings
 from genesis_keras.arguments import MAX_SLOTS, boolean, integer
+from genesis_keras.layers.batch_normalization import BatchNormalization
 from genesis_keras.layers.random_source import RandomSource
-from genesis_keras.models import batches, replicas
+from genesis_keras.models import batches, micro_batches, replicas
 from genesis_keras.models.keras_methods import KerasMethods
 from genesis_keras.objectives.elbo import weighted_loss
 from genesis_keras.objectives.geco import GecoState
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from genesis_keras.models.replicas import Shard
 
 _TRAINING, _EVALUATION = 0, 1  # separate streams of random numbers
+_MEANS = ("loss", "reconstruction_error", "kl", "elbo")
 
 
 class SceneModel(PresetModel, KerasMethods):
@@ -86,13 +88,24 @@ class SceneModel(PresetModel, KerasMethods):
         return bool(tf.config.list_physical_devices("GPU"))
 
     def _check_compilation(self):
-        """Raises `ValueError` if XLA is requested but cannot compile the step."""
+        """Raises `ValueError` if the step cannot run on several replicas as requested.
+
+        XLA cannot compile it, and within a loop over micro-batches replicas cannot
+        share the statistics of their batches.
+        """
         count = self.distribute_strategy.num_replicas_in_sync
         if self.jit_compile and count > 1:
             raise ValueError(
                 "jit_compile must be 'auto' or False with several replicas, whose "
                 f"reductions XLA cannot compile; got {self.jit_compile!r} and {count} "
                 "replicas"
+            )
+        layers = self._flatten_layers() if self.accumulate_steps > 1 else ()
+        if count > 1 and any(isinstance(each, BatchNormalization) for each in layers):
+            raise ValueError(
+                f"accumulate_steps must be 1 for {type(self).__name__}, which has "
+                f"batch normalisation, with several replicas; got "
+                f"{self.accumulate_steps} and {count} replicas"
             )
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
@@ -113,6 +126,9 @@ class SceneModel(PresetModel, KerasMethods):
     def train_step(self, data: Images) -> Outputs:
         """Runs a training step: forward, backward, optimiser, then the GECO update.
 
+        With `compile(accumulate_steps=N)` forward and backward passes process N parts
+        of the batch one after the other; all else is the same.
+
         Args:
             data: A batch of images, or a dict with "image" `[B, H, W, 3]`.
 
@@ -126,20 +142,38 @@ class SceneModel(PresetModel, KerasMethods):
         step = tf.identity(self.optimizer.iterations)
         draws = self.draws_of(shard, _TRAINING, step)
         beta = tf.identity(self.geco.beta)  # its value before this step's update
-        with tf.GradientTape() as tape:
-            images = replicas.at_least_one(images)
-            outputs = self(images, training=True, **draws)
-            loss = self.training_loss(outputs, beta, images)
-            # The optimiser sums the gradients over the replicas.
-            scaled_loss = self.optimizer.scale_loss(loss * shard.share)
-        gradients = tape.gradient(scaled_loss, self.trainable_weights)
-        applied = self._apply(gradients, loss, step)
-        means = self._means(outputs, loss, beta, shard)
+        images = replicas.at_least_one(images)
+        gradients, means = self._gradients(images, draws, beta, shard)
+        applied = self._apply(gradients, means["loss"], step)
+        means = replicas.global_means({**means, "beta": beta}, shard)
         self.geco.update(means["reconstruction_error"], self.moving_goals(step))
         logs = self._track(means, shard)
         if _may_skip(self.optimizer):
             logs["skipped"] = _as_log(1.0 - tf.cast(applied, "float32"))
         return logs
+
+    def _gradients(self, images, draws, beta, shard):
+        """Returns the replica's gradients, and means over its images, by name."""
+        count = self.accumulate_steps
+        # The optimiser sums the gradients over the replicas.
+        share = shard.share / count
+
+        def of_part(images, draws):
+            with tf.GradientTape() as tape:
+                outputs = self(images, training=True, **draws)
+                loss = self.training_loss(outputs, beta, images)
+                scaled_loss = self.optimizer.scale_loss(loss * share)
+            gradients = tape.gradient(scaled_loss, self.trainable_weights)
+            return gradients, _means(outputs, loss)
+
+        zeros = (
+            [tf.zeros(weight.shape, weight.dtype) for weight in self.trainable_weights],
+            {name: tf.constant(0.0) for name in _MEANS},
+        )
+        gradients, sums = micro_batches.sum_over_parts(
+            of_part, (images, draws), count, zeros
+        )
+        return gradients, {name: total / count for name, total in sums.items()}
 
     def moving_goals(self, step: Tensor) -> list[Tensor] | None:
         """Returns GECO's goals of a step and of the previous one; None if constant.
@@ -202,7 +236,8 @@ class SceneModel(PresetModel, KerasMethods):
         outputs = self(images, training=False, **draws)
         beta = tf.identity(self.geco.beta)
         loss = self.training_loss(outputs, beta, images)
-        return self._track(self._means(outputs, loss, beta, shard), shard)
+        means = {**_means(outputs, loss), "beta": beta}
+        return self._track(replicas.global_means(means, shard), shard)
 
     @property
     def is_generative(self) -> bool:
@@ -220,17 +255,6 @@ class SceneModel(PresetModel, KerasMethods):
     ) -> Draws:
         """Returns the random arguments of `call`, determined by the seed."""
         return {}
-
-    def _means(self, outputs, loss, beta, shard):
-        """Returns means over the images of the global batch, by name."""
-        means = {
-            "loss": loss,
-            "reconstruction_error": tf.reduce_mean(outputs["reconstruction_error"]),
-            "kl": tf.reduce_mean(tf.reduce_sum(outputs["kl_latents"], axis=-1)),
-            "elbo": tf.reduce_mean(outputs["elbo"]),
-            "beta": beta,
-        }
-        return replicas.global_means(means, shard)
 
     def _track(self, means, shard):
         error = means["reconstruction_error"] / (self.image_size**2 * 3)
@@ -321,6 +345,17 @@ class SceneModel(PresetModel, KerasMethods):
             "num_slots": self.num_slots,
             "seed": self.seed,
         }
+
+
+def _means(outputs, loss):
+    """Returns means over the images of a batch, by name."""
+    values = (
+        loss,
+        tf.reduce_mean(outputs["reconstruction_error"]),
+        tf.reduce_mean(tf.reduce_sum(outputs["kl_latents"], axis=-1)),
+        tf.reduce_mean(outputs["elbo"]),
+    )
+    return dict(zip(_MEANS, values, strict=True))
 
 
 def _may_skip(optimizer):

@@ -10,12 +10,14 @@ import numpy as np
 import tensorflow as tf
 
 from genesis_keras.arguments import quoted
+from genesis_keras.models import micro_batches
 from genesis_keras.types import Dataset, Images, Tensor, TensorLike
 
 _TOLERANCE = 1e-3  # resizing may exceed [0, 1] by a rounding error
 _NUM_CHECKED = 1024  # images of an array that are checked before the first step
 _MESSAGE = "images must be floats in [0, 1]; got values from {} to {}"
 _FOUND = re.compile(re.escape(_MESSAGE).replace(r"\{\}", r"(\S+?)") + r"(?=[\s\]]|$)")
+_UNEVEN = re.compile(re.escape(micro_batches.MESSAGE) + r"; got \d+ and \d+ images")
 _ADVICE = " (divide images with values from 0 to 255 by 255)"
 
 
@@ -129,10 +131,12 @@ def checked_dataset(dataset: Dataset) -> Dataset:
 
 @contextlib.contextmanager
 def short_errors() -> Iterator[None]:
-    """Turns the graph errors of `in_range` into a one-line `ValueError`."""
+    """Turns the errors of our checks in a graph into a one-line `ValueError`."""
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
+        if uneven := _UNEVEN.search(error.message):
+            raise ValueError(uneven[0]) from None
         found = _FOUND.search(error.message)
         if found is None:
             raise

@@ -37,6 +37,7 @@ class KerasMethods(SavingMethods):
         super().__init__(**kwargs)
         self.predict_seed = types.SimpleNamespace(variable=None, used=False)
         self.told_beta = False
+        self.accumulate_steps = 1
 
     def compile(
         self,
@@ -45,6 +46,7 @@ class KerasMethods(SavingMethods):
         loss_weights: None = None,
         metrics: None = None,
         weighted_metrics: None = None,
+        accumulate_steps: int = 1,
         **kwargs: Any,
     ) -> None:
         """Configures the model for training; loss and metrics are built in.
@@ -55,11 +57,15 @@ class KerasMethods(SavingMethods):
             loss_weights: Must be None.
             metrics: Must be None.
             weighted_metrics: Must be None.
+            accumulate_steps: Number of micro-batches into which each batch is split.
+                Their gradients are averaged before the update. It must divide the
+                number of images of each batch and device.
             **kwargs: `run_eagerly`, `steps_per_execution`, `jit_compile` and
                 `auto_scale_loss`, as in Keras.
 
         Raises:
-            ValueError: If an argument that must be None is not.
+            ValueError: If an argument that must be None is not, or `accumulate_steps`
+                is not a positive integer.
         """
         batches.refuse_unused(
             loss=loss,
@@ -67,7 +73,15 @@ class KerasMethods(SavingMethods):
             metrics=metrics,
             weighted_metrics=weighted_metrics,
         )
+        # Not the optimiser's `gradient_accumulation_steps`: schedules, draws, GECO,
+        # clipping and averages would then change with each micro-batch.
+        self.accumulate_steps = integer("accumulate_steps", accumulate_steps, least=1)
         super().compile(optimizer, **kwargs)
+
+    def get_compile_config(self) -> Config:
+        """Returns the arguments of `compile`, which are saved with the model."""
+        config = super().get_compile_config()
+        return config and {**config, "accumulate_steps": self.accumulate_steps}
 
     def compile_from_config(self, config: Config) -> None:
         """Compiles a loaded model with the settings of the saved one."""

@@ -57,19 +57,23 @@ def is_chief(strategy: Strategy) -> bool:
     return resolver.task_type == "worker" and resolver.task_id == 0
 
 
-def distribute(dataset: Dataset, strategy: Strategy, batch_size: int) -> Dataset:
+def distribute(
+    dataset: Dataset, strategy: Strategy, batch_size: int, accumulate_steps: int = 1
+) -> Dataset:
     """Splits each global batch among the replicas, in order.
 
     Args:
         dataset: Batches of `batch_size`, the same on all workers.
         strategy: What `make_strategy` returned.
         batch_size: Number of images in a global batch.
+        accumulate_steps: Number of micro-batches of a replica's images.
 
     Returns:
         A dataset for `fit`; each replica gets batches of a static size.
 
     Raises:
-        ValueError: If `batch_size` is not a multiple of the number of replicas.
+        ValueError: If `batch_size` is not a multiple of the number of replicas, or a
+            replica's images cannot be split into micro-batches of one size.
     """
     count = strategy.num_replicas_in_sync
     if batch_size % count:
@@ -79,6 +83,11 @@ def distribute(dataset: Dataset, strategy: Strategy, batch_size: int) -> Dataset
     if count == 1:
         return dataset
     size = batch_size // count
+    if size % accumulate_steps:
+        raise ValueError(
+            f"accumulate_steps must divide the {size} images of each of the {count} "
+            f"replicas; got {accumulate_steps}"
+        )
 
     def of_worker(context):
         per_worker = count // context.num_input_pipelines

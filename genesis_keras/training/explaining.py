@@ -60,7 +60,9 @@ def explaining(config: "RunConfig") -> Iterator[None]:
         side = config.image_size
         raise MemoryError(
             f"a step of batch_size={config.batch_size} images of {side}x{side} with "
-            f"num_slots={config.num_slots} does not fit into memory"
+            f"num_slots={config.num_slots} does not fit into memory with "
+            f"accumulate_steps={config.accumulate_steps}; a larger accumulate_steps, "
+            "or a smaller batch_size, needs less"
         ) from error
 
 

@@ -161,7 +161,11 @@ def build_model(config: "RunConfig") -> Model:
         optimizer = SkippingOptimizer(optimizer, scale)
     elif scale != 1.0:
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=scale)
-    model.compile(optimizer, jit_compile=_JIT[config.jit_compile])
+    model.compile(
+        optimizer,
+        jit_compile=_JIT[config.jit_compile],
+        accumulate_steps=config.accumulate_steps,
+    )
     return model
 
 
@@ -217,7 +221,7 @@ def _fit(model, config, workdir, strategy, store, step, validate):
             callbacks.append(Progress(config.steps, config.batch_size))
             say(_first_line(config))
         model.fit(
-            distribute(dataset, strategy, config.batch_size),
+            distribute(dataset, strategy, config.batch_size, config.accumulate_steps),
             steps_per_epoch=config.steps - step,
             shuffle=False,
             callbacks=callbacks,

@@ -54,6 +54,9 @@ class RunConfig:
         most=_MAX_STEPS,
     )
     batch_size: int = setting(32, "Images per step, over all devices.", least=1)
+    accumulate_steps: int = setting(
+        1, "Micro-batches of a step, whose gradients are averaged.", least=1
+    )
     image_size: int = setting(
         64, "Side of the images, a power of two >= 32.", choices=_SIZES
     )
@@ -301,6 +304,11 @@ class RunConfig:
     def __post_init__(self):
         for name, value in check_settings(dataclasses.asdict(self)).items():
             object.__setattr__(self, name, value)  # with its declared type
+        if self.batch_size % self.accumulate_steps:
+            raise ValueError(
+                f"accumulate_steps must divide batch_size={self.batch_size}; "
+                f"got {self.accumulate_steps}"
+            )
         if self.geco_initial_beta < self.geco_min_beta:
             raise ValueError(
                 f"geco_initial_beta must be at least geco_min_beta="

@@ -263,6 +263,8 @@ def test_a_batch_that_cannot_be_shared_is_refused():
 
     with pytest.raises(ValueError, match="batch_size.*4 replicas; got 6"):
         distribute(None, Strategy(), 6)
+    with pytest.raises(ValueError, match="accumulate_steps.*2 images.*4 rep.*; got 3"):
+        distribute(None, Strategy(), 8, 3)
 
 
 def test_strategies_by_name(monkeypatch):

@@ -62,14 +62,18 @@ def tensorboard(workdir):
 
 
 @pytest.mark.slow
-def test_resumed_run_equals_an_uninterrupted_one(data_dir, tmp_path, capsys):
-    half = tiny_config(data_dir, steps=3)
+@pytest.mark.parametrize("accumulate_steps", [1, 2])
+def test_resumed_run_equals_an_uninterrupted_one(
+    accumulate_steps, data_dir, tmp_path, capsys
+):
+    half = tiny_config(data_dir, steps=3, accumulate_steps=accumulate_steps)
     longer = dataclasses.replace(half, steps=6)  # with the schedule of three steps
     whole = train(longer, tmp_path / "whole")
     train(half, tmp_path / "parts")
     resumed = train(longer, tmp_path / "parts", resume=True)
     assert "step 3" in capsys.readouterr().out
     assert int(resumed.optimizer.iterations) == 6
+    assert resumed.accumulate_steps == accumulate_steps
     assert int(resumed.geco.num_updates) == 6
     assert_equal_weights(whole, resumed)
 
