@@ -6,6 +6,11 @@ Times one training step (as `fit` runs it), the whole forward pass and the atten
 masks alone, in turn with a large matrix multiplication, so that other load on the
 machine hits all alike. The ratio of the rates of floating-point operations of model and
 matmul shows how well the model uses the machine.
+
+    python benchmarks/train_step.py --profile
+
+instead lists what the operations of a training step take, by kind. TensorFlow runs them
+one after the other then, each on all cores.
 """
 
 import time
@@ -15,6 +20,7 @@ import numpy as np
 import tensorflow as tf
 from absl import app, flags
 
+import step_profile
 from genesis_keras.models.genesis_v2 import GenesisV2
 from genesis_keras.models.operations import operations_per_image
 
@@ -30,6 +36,7 @@ flags.DEFINE_enum(
     "Of the model; the matmul's is float32 always.",
 )
 flags.DEFINE_integer("repeats", 10, "Rounds of measurement.", lower_bound=1)
+flags.DEFINE_boolean("profile", False, "List the operations of a step instead.")
 
 _MATMUL_SIZE = 2048
 # Backward: one convolution for the gradient of the inputs, one for the kernel's.
@@ -122,12 +129,36 @@ def report(seconds, nominal, executed, batch_size):
         print()
 
 
+def report_profile(functions, executed, batch_size, repeats):
+    """Prints the operations of a training step, and the rate of the convolutions."""
+
+    def wait(name):
+        tf.nest.map_structure(np.asarray, functions[name]())
+
+    seconds = measure({n: functions[n] for n in ("matmul", "training")}, repeats)
+    kinds = step_profile.group(step_profile.profile(lambda: wait("training"), repeats))
+    print("\n".join(step_profile.table(kinds)))
+    print(f"\na step without profiling: {1e3 * np.median(seconds['training']):.1f} ms")
+    products = (step_profile.CONVOLUTIONS, step_profile.MATRIX_PRODUCTS)
+    busy = sum(sum(kinds.get(kind, {}).values()) for kind in products)
+    rate = _TRAINING_FACTOR * batch_size * executed / busy
+    matmul = 2 * _MATMUL_SIZE**3 / np.median(seconds["matmul"])
+    print(
+        f"convolutions and matrix products: {rate / 1e9:.1f} GFLOP/s, "
+        f"{rate / matmul:.3f} of the float32 matmul's {matmul / 1e9:.1f} (counting "
+        f"{_TRAINING_FACTOR} times the {executed / 1e9:.2f} GFLOP per image that a "
+        "forward pass executes)"
+    )
+
+
 def _pair(values, form, width):
     best = f"({np.max(values):{form}})"
     return f"{np.median(values):{width}{form}}{best:>{width}}"
 
 
 def main(_):
+    if FLAGS.profile:
+        tf.config.threading.set_inter_op_parallelism_threads(1)
     model = GenesisV2(
         image_size=FLAGS.image_size,
         num_slots=FLAGS.num_slots,
@@ -135,13 +166,18 @@ def main(_):
         seed=0,
         dtype=FLAGS.precision,
     )
-    seconds = measure(contestants(model, FLAGS.batch_size), FLAGS.repeats)
+    functions = contestants(model, FLAGS.batch_size)
     print(
         f"GENESIS-V2, {FLAGS.image_size}x{FLAGS.image_size}, K={FLAGS.num_slots}, "
         f"F={FLAGS.feature_dim}, batch {FLAGS.batch_size}, {FLAGS.precision}; "
         "matmul in float32\n"
     )
-    report(seconds, *operations(model), FLAGS.batch_size)
+    nominal, executed = operations(model)
+    if FLAGS.profile:
+        report_profile(functions, executed, FLAGS.batch_size, FLAGS.repeats)
+        return
+    seconds = measure(functions, FLAGS.repeats)
+    report(seconds, nominal, executed, FLAGS.batch_size)
 
 
 if __name__ == "__main__":
