@@ -17,10 +17,10 @@ import time
 
 import keras
 import numpy as np
+import step_profile
 import tensorflow as tf
 from absl import app, flags
 
-import step_profile
 from genesis_keras.models.genesis_v2 import GenesisV2
 from genesis_keras.models.operations import operations_per_image
 

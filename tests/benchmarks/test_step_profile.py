@@ -58,7 +58,10 @@ def test_small_parts_are_shown_as_one(step_profile):
     parts = {f"layer{i}": float(i) for i in range(1, 9)}
     lines = step_profile.table({"convolutions": parts}, num_parts=6)
     assert lines[3] == "| layer8 | 8000.0 | 0.222 |"
-    assert lines[9:] == ["| 2 others | 3000.0 | 0.083 |", "| **sum** | 36000.0 | 1.000 |"]
+    assert lines[9:] == [
+        "| 2 others | 3000.0 | 0.083 |",
+        "| **sum** | 36000.0 | 1.000 |",
+    ]
 
 
 def test_a_profile_lists_the_operations_of_a_function(step_profile):

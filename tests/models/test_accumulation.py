@@ -22,9 +22,7 @@ def make_model(name):
     keras.utils.set_random_seed(0)
     settings = {"image_size": 16, "num_slots": 2, "seed": 0}
     if name == "slot_attention":
-        return SlotAttentionModel(
-            num_iterations=1, slot_dim=8, filters=8, **settings
-        )
+        return SlotAttentionModel(num_iterations=1, slot_dim=8, filters=8, **settings)
     # With all that depends on the step, and unused weights.
     return GenesisV2(
         feature_dim=8,
@@ -154,7 +152,9 @@ def test_batch_normalisation_on_several_replicas_is_refused(monkeypatch):
     model = Genesis(image_size=32, num_slots=2, seed=0)
     model.compile("sgd", jit_compile=False, accumulate_steps=2)
     monkeypatch.setattr(SceneModel, "distribute_strategy", Strategy())
-    with pytest.raises(ValueError, match="accumulate_steps must be 1 for Genesis.*2 re"):
+    with pytest.raises(
+        ValueError, match="accumulate_steps must be 1 for Genesis.*2 re"
+    ):
         model._maybe_symbolic_build()
 
 
