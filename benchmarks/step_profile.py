@@ -18,17 +18,16 @@ _MOVES = re.compile(
 )
 
 
-def profile(step, num_steps):
-    """Profiles `num_steps` calls of a function.
+def profile(step):
+    """Profiles a call of a function.
 
     Returns:
-        A list of pairs of an operation's name and its seconds in a call. Names are
+        A list of pairs of an operation's name and its seconds. Names are
         "PATH:TYPE", or "XLA" for code that XLA compiled.
     """
     with tempfile.TemporaryDirectory() as folder:
         tf.profiler.experimental.start(folder)
-        for _ in range(num_steps):
-            step()
+        step()
         tf.profiler.experimental.stop()
         (path,) = pathlib.Path(folder).rglob("*.xplane.pb")
         space = xplane_pb2.XSpace.FromString(path.read_bytes())
@@ -36,7 +35,7 @@ def profile(step, num_steps):
     for plane in space.planes:
         for event in (event for line in plane.lines for event in line.events):
             name = plane.event_metadata[event.metadata_id].name
-            seconds = event.duration_ps * 1e-12 / num_steps
+            seconds = event.duration_ps * 1e-12
             if name == _COMPILED:
                 found.append(("XLA", seconds))
             elif _OPERATION.fullmatch(name):
