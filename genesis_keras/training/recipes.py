@@ -157,8 +157,8 @@ RECIPES = {
             "geco_initial_beta": 0.06,
             "geco_step_size": 1e-8,
         },
-        source="found here: embeddings that start from appearance, slots drawn in frames "
-        "that fit their masks, and a beta that hardly moves",
+        source="found here: embeddings that start from appearance, slots drawn in "
+        "frames that fit their masks, and a beta that hardly moves",
         command="python train.py",
         score="sprites/hard, seed 0: ARI-FG 0.98 and MSC-FG 0.97 of attention masks, "
         "0.96 and 0.95 of object masks; see docs/results.md",
