@@ -79,7 +79,7 @@ class ObjectPooling(keras.layers.Layer):
         # With mixed precision the masks stay float32; sublayers cast the features.
         super().__init__(autocast=False, **kwargs)
         self.feature_dim = integer("feature_dim", feature_dim, least=1)
-        self.latent_dim = integer("latent_dim", latent_dim, least=0) or feature_dim
+        self.latent_dim = integer("latent_dim", latent_dim, least=0)
         self.pooled_statistics = boolean("pooled_statistics", pooled_statistics)
         self.glimpse_size = integer("glimpse_size", glimpse_size, least=2, also=0)
         self.stop_mask_gradient = boolean("stop_mask_gradient", stop_mask_gradient)
@@ -97,7 +97,7 @@ class ObjectPooling(keras.layers.Layer):
         self.norm = keras.layers.LayerNormalization(
             epsilon=NORM_EPSILON, dtype="float32", name="norm"
         )
-        units = 2 * self.latent_dim
+        units = 2 * (self.latent_dim or self.feature_dim)
         self.hidden = dense(
             units,
             seen,
@@ -154,7 +154,8 @@ class ObjectPooling(keras.layers.Layer):
         return mean, scale
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return ((input_shape[0], None, self.latent_dim),) * 2
+        size = self.latent_dim or self.feature_dim
+        return ((input_shape[0], None, size),) * 2
 
     def get_config(self) -> Config:
         return {

@@ -41,9 +41,7 @@ class RunConfig:
         "genesis_v2", "Name of the model.", topic="Run", choices=MODELS
     )
     dataset: str = setting("sprites/hard", "Name of the data set, NAME or NAME/CONFIG.")
-    recipe: str = setting(
-        "", "paper or fast; default: fast, or with a GPU that of the data set."
-    )
+    recipe: str = setting("", "paper or fast; fast is the default without GPU.")
     seed: int = setting(
         0, "Random seed of weights, noise and data order.", least=0, most=_MAX_SEED
     )
@@ -54,9 +52,6 @@ class RunConfig:
         most=_MAX_STEPS,
     )
     batch_size: int = setting(32, "Images per step, over all devices.", least=1)
-    accumulate_steps: int = setting(
-        1, "Micro-batches of a step, whose gradients are averaged.", least=1
-    )
     image_size: int = setting(
         64, "Side of the images, a power of two >= 32.", choices=_SIZES
     )
@@ -239,6 +234,14 @@ class RunConfig:
         least=0,
         most=0.999999,
     )
+    accumulate_steps: int = setting(
+        1, "Micro-batches of a step, whose gradients are averaged.", least=1
+    )
+    on_nan: str = setting(
+        "stop",
+        "If a loss or gradient is not finite: stop, or skip the batch.",
+        choices=("stop", "skip"),
+    )
     geco_goal: float = setting(
         0.5655,
         "Goal C, nats per pixel and channel, at --pixel_scale.",
@@ -294,11 +297,6 @@ class RunConfig:
         "float32",
         f"Of the model: {', '.join(PRECISIONS)}; auto: the fastest of this machine.",
         choices=("auto", *PRECISIONS),
-    )
-    on_nan: str = setting(
-        "stop",
-        "If a loss or gradient is not finite: stop, or skip the batch.",
-        choices=("stop", "skip"),
     )
 
     def __post_init__(self):
