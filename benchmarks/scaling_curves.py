@@ -183,7 +183,7 @@ def plot(curves, path):
 
     factors = sorted({factor for _, factor in curves}, key=list(FACTORS).index)
     figure, axes = pyplot.subplots(
-        2, len(factors), figsize=(3.6 * len(factors), 6.5), squeeze=False
+        2, len(factors), figsize=(3.6 * len(factors), 6.5), sharey="row", squeeze=False
     )
     styles = {"inference": "--", "inference_memory": "--", "flexible": ":"}
     for (model, factor), curve in curves.items():
