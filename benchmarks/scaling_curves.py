@@ -183,7 +183,11 @@ def plot(curves, path):
 
     factors = sorted({factor for _, factor in curves}, key=list(FACTORS).index)
     figure, axes = pyplot.subplots(
-        2, len(factors), figsize=(3.6 * len(factors), 6.5), sharey="row", squeeze=False
+        2,
+        len(factors),
+        figsize=(3.6 * len(factors) + 2, 6.5),
+        sharey="row",
+        squeeze=False,
     )
     styles = {"inference": "--", "inference_memory": "--", "flexible": ":"}
     for (model, factor), curve in curves.items():
@@ -207,9 +211,12 @@ def plot(curves, path):
     axes[0, 0].set_ylabel("processor time, s")
     axes[1, 0].set_ylabel("peak memory, GB")
     for row in axes:
-        row[0].legend(fontsize=7)
+        handles, labels = row[0].get_legend_handles_labels()
+        row[-1].legend(
+            handles, labels, fontsize=7, loc="center left", bbox_to_anchor=(1.02, 0.5)
+        )
     figure.tight_layout()
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=110, bbox_inches="tight")
 
 
 def main(_):
