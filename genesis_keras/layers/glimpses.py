@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from genesis_keras.layers.blocks import coordinates
+from genesis_keras.layers.moments import position_moments
 from genesis_keras.types import Tensor
 
-_MASS_EPSILON = 1e-5
 _EXTENT = 2.0  # half the side of a glimpse, in standard deviations of the mask
 
 
@@ -55,13 +55,8 @@ def mask_glimpses(
 
 def _frame(marginal, positions):
     """Centre and extent of a glimpse along one side, each `[B, K]`."""
-    mass = tf.reduce_sum(marginal, axis=-1, keepdims=True) + _MASS_EPSILON
-    mean = tf.reduce_sum(marginal * positions, axis=-1, keepdims=True) / mass
-    variance = tf.square(positions - mean)
-    variance = tf.reduce_sum(marginal * variance, axis=-1, keepdims=True) / mass
-    pixel = positions[1] - positions[0]
-    scale = tf.sqrt(variance + tf.square(pixel))  # [B, K, 1], a pixel at least
-    return mean[..., 0], _EXTENT * scale[..., 0]
+    mean, variance = position_moments(marginal, positions)
+    return mean, _EXTENT * tf.sqrt(variance)
 
 
 def _filters(frame, positions, size):

@@ -5,13 +5,13 @@ import math
 import tensorflow as tf
 
 from genesis_keras.layers.blocks import coordinates
+from genesis_keras.layers.moments import position_moments
 from genesis_keras.types import Tensor
 
 POSE_SIZE = 4  # the first values of a latent: centre y, x and log size y, x
 _EXTENT = 2.5  # half the side of a frame, in standard deviations of the mask
 _LOG_SIZE_OFFSET = 1.0  # makes the log sizes of most objects small numbers
 _FALLOFF = 10.0  # of the mask logits per half side beyond the frame
-_MASS_EPSILON = 1e-5
 
 
 def mask_pose(masks: Tensor) -> Tensor:
@@ -28,9 +28,13 @@ def mask_pose(masks: Tensor) -> Tensor:
     height, width = masks.shape[2:]
     grid = coordinates(height, width)
     masks = tf.square(masks)
-    rows = _moments(tf.reduce_sum(masks, axis=3), grid[:, 0, 0])
-    columns = _moments(tf.reduce_sum(masks, axis=2), grid[0, :, 1])
-    return tf.stack([rows[0], columns[0], rows[1], columns[1]], axis=-1)
+    rows = position_moments(tf.reduce_sum(masks, axis=3), grid[:, 0, 0])
+    columns = position_moments(tf.reduce_sum(masks, axis=2), grid[0, :, 1])
+    log_sizes = [
+        0.5 * tf.math.log(variance) + _LOG_SIZE_OFFSET
+        for _, variance in (rows, columns)
+    ]
+    return tf.stack([rows[0], columns[0], *log_sizes], axis=-1)
 
 
 def pose_frames(poses: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:
@@ -60,8 +64,7 @@ def place(canvases: Tensor, poses: Tensor) -> Tensor:
     Args:
         canvases: `[B, K, H, W, C]`, with the mask logits last.
         poses: Positions and sizes as from `mask_pose`, `[B, K, 4]`. They are limited to
-            [-1.5, 1.5] and to a standard deviation between one pixel and one half of
-            the image.
+            [-1.5, 1.5] and to a standard deviation between 1/64 and 1/2 of the image.
     """
     height, width, channels = canvases.shape[2:]
     frame_rows, frame_columns = pose_frames(poses)
@@ -78,19 +81,8 @@ def place(canvases: Tensor, poses: Tensor) -> Tensor:
     return x - tf.cast(falloff, x.dtype)
 
 
-def _moments(marginal, positions):
-    """Mean and shifted log standard deviation of `[B, K, N]` at positions `[N]`."""
-    mass = tf.reduce_sum(marginal, axis=-1) + _MASS_EPSILON
-    mean = tf.reduce_sum(marginal * positions, axis=-1) / mass
-    variance = tf.square(positions - mean[..., None])
-    variance = tf.reduce_sum(marginal * variance, axis=-1) / mass
-    pixel = positions[1] - positions[0]
-    log_size = 0.5 * tf.math.log(variance + tf.square(pixel))
-    return mean, log_size + _LOG_SIZE_OFFSET
-
-
 def _half_side(log_size):
-    # Between 1/64 and one half of the image's side.
+    # The standard deviation is limited to 1/64 to 1/2 of the side of the image.
     limited = tf.clip_by_value(log_size - _LOG_SIZE_OFFSET, math.log(1 / 32), 0.0)
     return _EXTENT * tf.exp(limited)
 
