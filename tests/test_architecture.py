@@ -16,7 +16,7 @@ ALLOWED = {
     "surroundings": set(),
     "environment": set(),
     "types": set(),
-    "layers": set(),
+    "layers": {"distributions"},
     "distributions": set(),
     "objectives": {"distributions", "layers"},
     "metrics": set(),

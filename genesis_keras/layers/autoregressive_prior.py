@@ -1,11 +1,13 @@
 """The prior over object latents: p(z_1..z_K) = prod_k p(z_k | z_1..z_{k-1})."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from genesis_keras.arguments import boolean, integer
+from genesis_keras.distributions.latents import diagonal_normal
 from genesis_keras.layers.blocks import dense, lstm_cell
 from genesis_keras.layers.gaussian_statistics import prior_statistics
 from genesis_keras.types import Config, Shape, Tensor
@@ -28,16 +30,17 @@ class AutoregressivePrior(keras.layers.Layer):
         latents: Latents z `[B, K, D]`.
 
     Returns:
-        `prior_mean` and `prior_scale`, each `[B, K, D]`.
+        `prior_mean` and `prior_scale`, each `[B, K, D]`, and the log density of each
+        latent given the earlier ones, in nats, `[B, K]`.
 
     Raises:
         ValueError: If an argument is out of range or of the wrong type.
 
     Example:
         >>> prior = AutoregressivePrior(64)
-        >>> mean, scale = prior(tf.zeros([2, 4, 16]))
-        >>> mean.shape
-        TensorShape([2, 4, 16])
+        >>> mean, scale, log_prob = prior(tf.zeros([2, 4, 16]))
+        >>> mean.shape, log_prob.shape
+        (TensorShape([2, 4, 16]), TensorShape([2, 4]))
     """
 
     def __init__(self, units: int, learned_start: bool = False, **kwargs: Any) -> None:
@@ -46,22 +49,24 @@ class AutoregressivePrior(keras.layers.Layer):
         self.learned_start = boolean("learned_start", learned_start)
 
     def build(self, input_shape: Shape) -> None:
-        dim = input_shape[-1]
+        self.dim = input_shape[-1]
         self.cell = lstm_cell(self.units, dtype=self.dtype_policy, name="cell")
         self.project = dense(
-            2 * dim, self.units, dtype=self.dtype_policy, name="project"
+            self.num_outputs(), self.units, dtype=self.dtype_policy, name="project"
         )
-        self.cell.build((None, dim))
+        self.cell.build((None, self.dim))
         self.project.build((None, self.units))
 
-    def call(self, latents: Tensor) -> tuple[Tensor, Tensor]:
-        mean, scale, state = self._start(latents[:, 0])
-        means, scales = [mean[:, None]], [scale[:, None]]
+    def call(self, latents: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        statistics, state = self._start(latents[:, 0])
+        all_statistics = [statistics]
         for latent in tf.unstack(latents, axis=1)[:-1]:
-            mean, scale, state = self._step(latent, state)
-            means.append(mean[:, None])
-            scales.append(scale[:, None])
-        return tf.concat(means, axis=1), tf.concat(scales, axis=1)
+            statistics, state = self._step(latent, state)
+            all_statistics.append(statistics)
+        stacked = [
+            tf.stack(slots, axis=1) for slots in zip(*all_statistics, strict=True)
+        ]
+        return *self.moments(stacked), self.log_prob(latents, stacked)
 
     def sample(self, noise: Tensor) -> Tensor:
         """Samples z_1..z_K sequentially.
@@ -75,33 +80,61 @@ class AutoregressivePrior(keras.layers.Layer):
         noise = tf.convert_to_tensor(noise, "float32")
 
         def draw_next(previous, draw):
-            _, mean, scale, *state = previous
-            latent = mean + scale * draw
-            mean, scale, state = self._step(latent, state)
-            return latent, mean, scale, *state
+            _, statistics, state = previous
+            latent = self.draw(draw, statistics)
+            return latent, *self._step(latent, state)
 
         first = noise[:, 0]
-        mean, scale, state = self._start(first)
-        start = (tf.zeros_like(first), mean, scale, *state)
+        start = (tf.zeros_like(first), *self._start(first))
         # A scan, since K is unknown in exported graphs.
         draws = tf.transpose(noise, [1, 0, 2])  # [K, B, D]
         latents = tf.scan(draw_next, draws, initializer=start)[0]
         return tf.transpose(latents, [1, 0, 2])
 
+    def num_outputs(self) -> int:
+        """Returns the number of statistics of one slot."""
+        return 2 * self.dim
+
+    def standard(self, like: Tensor) -> tuple[Tensor, ...]:
+        """Returns the statistics of N(0, 1) for latents like `like`, `[B, D]`."""
+        return tf.zeros_like(like), tf.ones_like(like)
+
+    def statistics(self, raw: Tensor) -> tuple[Tensor, ...]:
+        """Returns the statistics of one slot, given the dense layer's outputs.
+
+        Args:
+            raw: `[B, num_outputs]`.
+        """
+        return prior_statistics(raw)
+
+    def moments(self, statistics: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Returns mean and standard deviation, `[B, K, D]` each."""
+        mean, scale = statistics
+        return mean, scale
+
+    def log_prob(self, latents: Tensor, statistics: Sequence[Tensor]) -> Tensor:
+        """Returns the log density of latents `[B, K, D]` in nats, `[B, K]`."""
+        return diagonal_normal(*statistics).log_prob(latents)
+
+    def draw(self, noise: Tensor, statistics: Sequence[Tensor]) -> Tensor:
+        """Returns a sample `[B, D]`, made of standard normal noise `[B, D]`."""
+        mean, scale = statistics
+        return mean + scale * noise
+
     def _start(self, like):
-        """Returns mean and scale of z_1 and the state of the LSTM before it."""
-        zeros = tf.zeros_like(like)
+        """Returns the statistics of z_1 and the state of the LSTM before it."""
         state = [tf.zeros([tf.shape(like)[0], self.units])] * 2
         if self.learned_start:
-            return self._step(zeros, state)
-        return zeros, tf.ones_like(like), state
+            return self._step(tf.zeros_like(like), state)
+        return self.standard(like), state
 
     def _step(self, latent, state):
         output, state = self.cell(latent, state)
-        return *prior_statistics(self.project(output)), state
+        return self.statistics(self.project(output)), state
 
     def compute_output_shape(self, input_shape: Shape) -> tuple[Shape, ...]:
-        return (tuple(input_shape),) * 2
+        shape = tuple(input_shape)
+        return shape, shape, shape[:-1]
 
     def get_config(self) -> Config:
         return {

@@ -249,7 +249,7 @@ class Genesis(GenerativeModel):
 
     def _mask_prior_statistics(self, mask_latents):
         if self.autoregressive_prior:
-            return self.mask_prior(mask_latents)
+            return self.mask_prior(mask_latents)[:2]
         return tf.zeros_like(mask_latents), tf.ones_like(mask_latents)
 
     def get_config(self) -> Config:

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from genesis_keras.arguments import boolean, choice, integer
-from genesis_keras.distributions.latents import sampled_kl
+from genesis_keras.distributions.latents import diagonal_normal
 from genesis_keras.distributions.pixel_mixture import mixture_mean, reconstruction_error
 from genesis_keras.layers.blocks import NORM_GROUPS, slots_of
 from genesis_keras.layers.instance_colouring import NORMALIZATIONS
@@ -47,6 +47,8 @@ class GenesisV2(GenerativeModel):
         autoregressive_prior: Whether the prior is conditioned on earlier slots (Eq. 2);
             if False it is N(0, 1) for every slot.
         learned_prior_start: See `AutoregressivePrior` (`learned_start`).
+        prior_components: Number of Gaussians of the prior of a slot, see
+            `MixturePrior`; 1 in the paper.
         mask_consistency: See `MaskObjective`.
         mask_consistency_weight: See `MaskObjective`.
         mask_consistency_start: See `MaskObjective`.
@@ -119,6 +121,7 @@ class GenesisV2(GenerativeModel):
         semi_convolution: bool = True,
         autoregressive_prior: bool = True,
         learned_prior_start: bool = False,
+        prior_components: int = 1,
         mask_consistency: bool = False,
         mask_consistency_weight: float = 1.0,
         mask_consistency_start: int = 0,
@@ -178,6 +181,7 @@ class GenesisV2(GenerativeModel):
                 "autoregressive_prior", autoregressive_prior
             ),
             "learned_prior_start": boolean("learned_prior_start", learned_prior_start),
+            "prior_components": integer("prior_components", prior_components, 1, 256),
             "mask_normalization": choice(
                 "mask_normalization", mask_normalization, NORMALIZATIONS
             ),
@@ -223,8 +227,8 @@ class GenesisV2(GenerativeModel):
         mean, scale = self.pooling(features, slots["masks"], images)  # [B, K, D]
         latents = mean + scale * self.draw_noise(noise, tf.shape(mean)[0], num_slots)
         decoded = self._decode_slots(latents, slots["num_slots"])
-        prior_mean, prior_scale = self._prior_statistics(latents)
-        kl = sampled_kl(latents, mean, scale, prior_mean, prior_scale)  # [B, K]
+        prior_mean, prior_scale, log_prior = self._prior_statistics(latents)
+        kl = diagonal_normal(mean, scale).log_prob(latents) - log_prior  # [B, K]
         kl *= tf.sequence_mask(slots["num_slots"], kl.shape[1], kl.dtype)
         log_object_masks = decoded["log_object_masks"]
         error = reconstruction_error(
@@ -289,7 +293,8 @@ class GenesisV2(GenerativeModel):
     def _prior_statistics(self, latents):
         if self.autoregressive_prior:
             return self.prior(latents)
-        return tf.zeros_like(latents), tf.ones_like(latents)
+        standard = tf.zeros_like(latents), tf.ones_like(latents)
+        return *standard, diagonal_normal(*standard).log_prob(latents)
 
     def _mask_term(self, log_masks, log_object_masks):
         if self.mask_consistency:

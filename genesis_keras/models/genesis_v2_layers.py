@@ -1,9 +1,12 @@
 """The layers of GENESIS-V2, and the settings that each of them receives."""
 
+import functools
+
 from genesis_keras.layers.autoregressive_prior import AutoregressivePrior
 from genesis_keras.layers.blocks import ConvBlock
 from genesis_keras.layers.broadcast_decoder import BroadcastDecoder
 from genesis_keras.layers.instance_colouring import InstanceColouring
+from genesis_keras.layers.mixture_prior import MixturePrior
 from genesis_keras.layers.object_pooling import ObjectPooling
 from genesis_keras.layers.semi_convolution import SemiConvolution
 from genesis_keras.layers.unet import UNet
@@ -27,7 +30,7 @@ _POOLING = (
 SETTINGS = (
     "feature_dim object_latent_dim embedding_dim kernel semi_convolution "
     "autoregressive_prior hard_masks mask_normalization log_sigma_rate "
-    "drop_small_remainder decoder_widening learned_prior_start"
+    "drop_small_remainder decoder_widening learned_prior_start prior_components"
 ).split() + [*_EMBEDDING, *_POOLING, *MASK_TERMS]
 
 
@@ -85,7 +88,10 @@ def make_layers(model: Model) -> None:
         name="decoder",
     )
     if model.autoregressive_prior:
-        model.prior = AutoregressivePrior(
+        prior = AutoregressivePrior
+        if model.prior_components > 1:
+            prior = functools.partial(MixturePrior, components=model.prior_components)
+        model.prior = prior(
             4 * model.latent_dim,
             learned_start=model.learned_prior_start,
             dtype="float32",

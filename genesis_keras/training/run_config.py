@@ -82,6 +82,9 @@ class RunConfig:
     learned_prior_start: bool = setting(
         False, "Learn the prior of the first slot, instead of N(0, 1).", of=_V2
     )
+    prior_components: int = setting(
+        1, "Gaussians of the prior of a slot.", of=_V2, least=1, most=256
+    )
     appearance_scale: float = setting(
         0.0, "Factor of appearance in the embeddings; 0: none.", of=_V2, least=0
     )

@@ -3,6 +3,10 @@ import pytest
 import tensorflow as tf
 from scipy import special, stats
 
+from genesis_keras.distributions.gaussian_mixture import (
+    mixture_moments,
+    mixture_sample,
+)
 from genesis_keras.distributions.latents import categorical_kl, sampled_kl
 from genesis_keras.distributions.pixel_mixture import (
     pixel_mixture,
@@ -83,3 +87,31 @@ def test_categorical_kl_is_floored(log_zero):
     kl = categorical_kl(certain, certain[:, ::-1].copy(), axis=1)
     p = np.array([1.0, 1e-5]) / (1 + 1e-5)
     np.testing.assert_allclose(kl, stats.entropy(p, p[::-1]), rtol=1e-4)
+
+
+def test_mixture_samples_have_the_weights_means_and_scales_of_the_mixture():
+    noise = np.random.default_rng(0).normal(size=[200_000, 2]).astype("float32")
+    logits = np.array([0.0, 1.0, -1.0], "float32")
+    means = np.array([[-3.0, 0.0], [0.0, 2.0], [4.0, 1.0]], "float32")
+    scales = np.array([[0.1, 0.5], [0.3, 1.0], [0.4, 0.2]], "float32")
+    mixture = [
+        np.broadcast_to(part, (len(noise), *part.shape))
+        for part in (logits, means, scales)
+    ]
+    samples = mixture_sample(noise, *mixture).numpy()
+    weights = np.exp(logits) / np.exp(logits).sum()
+    parts = [samples[:, 0] < -2, np.abs(samples[:, 0]) < 1.9, samples[:, 0] > 2]
+    for part, weight, mean, scale in zip(parts, weights, means, scales, strict=True):
+        assert part.mean() == pytest.approx(weight, abs=0.005)
+        np.testing.assert_allclose(samples[part].mean(axis=0), mean, atol=0.02)
+        np.testing.assert_allclose(samples[part].std(axis=0), scale, rtol=0.03)
+    mean, scale = mixture_moments(logits, means, scales)
+    np.testing.assert_allclose(samples.mean(axis=0), mean, atol=0.02)
+    np.testing.assert_allclose(samples.std(axis=0), scale, rtol=0.02)
+
+
+def test_mixture_samples_are_finite_in_the_tails():
+    noise = tf.constant([[-12.0, 0.0], [12.0, 0.0], [0.0, 0.0]])
+    logits = tf.constant([[0.0, 50.0, -50.0]] * 3)  # two weights are about 0
+    values = tf.zeros([3, 3, 2])
+    assert np.isfinite(mixture_sample(noise, logits, values, values + 1.0)).all()

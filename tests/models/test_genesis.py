@@ -70,7 +70,7 @@ def test_kl_is_that_of_both_latents(autoregressive, images):
     outputs = {k: v.numpy() for k, v in model(images).items()}
     z_m, z_c = np.split(outputs["latents"], [6], axis=-1)
     if autoregressive:
-        mean_m, scale_m = model.mask_prior(z_m)
+        mean_m, scale_m, _ = model.mask_prior(z_m)
         assert np.abs(mean_m[:, 1:]).max() > 0.1
     else:
         mean_m, scale_m = np.zeros_like(z_m), np.ones_like(z_m)
@@ -114,7 +114,7 @@ def test_samples_have_the_statistics_of_the_priors(autoregressive):
     noise = model.fixed_draws(8, 4)["noise"]
     z_m, z_c = tf.split(model.draw_latents(noise), [6, 4], axis=-1)
     if autoregressive:
-        mean, scale = model.mask_prior(z_m)
+        mean, scale, _ = model.mask_prior(z_m)
         np.testing.assert_allclose((z_m - mean) / scale, noise[..., :6], atol=1e-4)
     else:
         np.testing.assert_array_equal(z_m, noise[..., :6])

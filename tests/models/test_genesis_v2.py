@@ -5,6 +5,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import stats
 
 from genesis_keras import GenesisV2
 from genesis_keras.models.outputs import OUTPUTS
@@ -64,6 +65,7 @@ def test_image_sizes(make_model, image_size):
         {"hard_masks": True, "mask_normalization": "softmax"},
         {"spatial_transformer": True, "glimpse_size": 4, "object_latent_dim": 24},
         {"learned_prior_start": True},
+        {"learned_prior_start": True, "prior_components": 3},
     ],
 )
 def test_every_weight_gets_a_finite_gradient(make_model, images, settings):
@@ -131,7 +133,7 @@ def test_samples_have_the_statistics_of_the_prior(make_model, autoregressive):
     noise = np.random.default_rng(0).normal(size=[4000, 5, 8]).astype("float32")
     if autoregressive:
         latents = model.prior.sample(noise)
-        mean, scale = model.prior(latents)
+        mean, scale, _ = model.prior(latents)
         standardised = (latents - mean) / scale
         # Some slot's prior differs from N(0, 1), or the test shows nothing.
         assert np.abs(mean[:, 1:]).max() > 0.1
@@ -140,6 +142,19 @@ def test_samples_have_the_statistics_of_the_prior(make_model, autoregressive):
         standardised = model.sample(4000 // 100, 5, noise[:40])["latents"]
         noise = noise[:40]
     np.testing.assert_allclose(standardised, noise, atol=1e-4)
+
+
+def test_kl_is_to_the_mixture_and_its_moments_are_reported(make_model, images):
+    model = make_model(prior_components=3, learned_prior_start=True)
+    outputs = model(images)
+    mean, scale, log_prior = model.prior(outputs["latents"])
+    np.testing.assert_allclose(outputs["prior_mean"], mean, atol=1e-5)
+    np.testing.assert_allclose(outputs["prior_scale"], scale, atol=1e-5)
+    posterior = stats.norm(outputs["posterior_mean"], outputs["posterior_scale"])
+    log_posterior = posterior.logpdf(outputs["latents"]).sum(axis=-1)
+    expected = log_posterior - log_prior
+    np.testing.assert_allclose(outputs["kl_latents"], expected, atol=1e-3)
+    assert model.sample(2, 6)["latents"].shape == (2, 6, 8)
 
 
 def test_size_of_the_latents(make_model, images):

@@ -1,0 +1,74 @@
+"""An autoregressive prior of which each slot is a mixture of Gaussians."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from genesis_keras.arguments import integer
+from genesis_keras.distributions.gaussian_mixture import (
+    mixture_log_prob,
+    mixture_moments,
+    mixture_sample,
+)
+from genesis_keras.layers.autoregressive_prior import AutoregressivePrior
+from genesis_keras.layers.gaussian_statistics import prior_statistics
+from genesis_keras.types import Config, Tensor
+
+
+@keras.saving.register_keras_serializable("genesis_keras")
+class MixturePrior(AutoregressivePrior):
+    """Prior whose next slot is a mixture of Gaussians instead of a single one.
+
+    Slots are in random order, so the next one may be the background or an object, of
+    one shape or another. A single Gaussian also covers what lies between these; a
+    mixture can have a Gaussian for each. For C Gaussians the dense layer outputs C
+    logits, and C means and scales as in `AutoregressivePrior`. Not in the paper.
+
+    Args:
+        units: Units of the LSTM.
+        components: C, the number of Gaussians, at least 1.
+        learned_start: See `AutoregressivePrior`.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        latents: Latents z `[B, K, D]`.
+
+    Returns:
+        As `AutoregressivePrior`: the mean and standard deviation of each mixture,
+        `[B, K, D]`, and the log density of the latents `[B, K]`.
+
+    Raises:
+        ValueError: If an argument is out of range or of the wrong type.
+    """
+
+    def __init__(
+        self, units: int, components: int, learned_start: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(units, learned_start, **kwargs)
+        self.components = integer("components", components, least=1)
+
+    def num_outputs(self) -> int:
+        return self.components * (1 + 2 * self.dim)
+
+    def standard(self, like: Tensor) -> tuple[Tensor, ...]:
+        means = tf.repeat(tf.zeros_like(like)[:, None], self.components, axis=1)
+        return means[..., 0], means, tf.ones_like(means)
+
+    def statistics(self, raw: Tensor) -> tuple[Tensor, ...]:
+        logits, raw = tf.split(raw, [self.components, -1], axis=-1)
+        raw = tf.reshape(raw, [-1, self.components, 2 * self.dim])
+        return logits, *prior_statistics(raw)  # [B, C], [B, C, D], [B, C, D]
+
+    def moments(self, statistics: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        return mixture_moments(*statistics)
+
+    def log_prob(self, latents: Tensor, statistics: Sequence[Tensor]) -> Tensor:
+        return mixture_log_prob(latents, *statistics)
+
+    def draw(self, noise: Tensor, statistics: Sequence[Tensor]) -> Tensor:
+        return mixture_sample(noise, *statistics)
+
+    def get_config(self) -> Config:
+        return {**super().get_config(), "components": self.components}
