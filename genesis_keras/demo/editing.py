@@ -6,8 +6,8 @@ import tensorflow as tf
 from genesis_keras.demo.scene import Scene
 from genesis_keras.evaluation.generation import (
     build_up,
-    check_generative,
     remove_slots,
+    resample_slot,
     sample_scenes,
     swap_slots,
 )
@@ -42,18 +42,15 @@ def scene_of(model, picture, *, num_slots=None, min_mask_pixels=20.0, seed=0):
         seed=seed,
     )
     used = int(found.outputs["num_slots"][0])
-    names = ("latents", "prior_mean", "prior_scale")
-    return decode_scene(model, *(found.outputs[name][0, :used] for name in names))
+    return decode_scene(model, found.outputs["latents"][0, :used])
 
 
-def decode_scene(model, latents, prior_mean, prior_scale):
+def decode_scene(model, latents):
     """Decodes latents.
 
     Args:
         model: The model.
         latents: `[K, D]`.
-        prior_mean: `[K, D]`, see `Scene`.
-        prior_scale: `[K, D]`.
 
     Returns:
         A `Scene`.
@@ -63,8 +60,6 @@ def decode_scene(model, latents, prior_mean, prior_scale):
     slots = masks.argmax(axis=0)
     return Scene(
         latents=latents,
-        prior_mean=prior_mean,
-        prior_scale=prior_scale,
         image=_to_uint8(decoded["reconstruction"][0]),
         slots=slots,
         background=background_slots(slots, len(latents), BACKGROUND_SHARE),
@@ -85,9 +80,8 @@ def remove_object(model, scene, slot):
     Raises:
         ValueError: If it is the only slot, or there is no such slot.
     """
-    values = (scene.latents, scene.prior_mean, scene.prior_scale)
-    kept = (remove_slots(value[None], slot)[0].numpy() for value in values)
-    return decode_scene(model, *kept)
+    latents = remove_slots(scene.latents[None], slot)
+    return decode_scene(model, latents[0].numpy())
 
 
 def swap_object(model, scene, slot, other, other_slot):
@@ -107,7 +101,7 @@ def swap_object(model, scene, slot, other, other_slot):
         ValueError: If there is no such slot.
     """
     latents = swap_slots(scene.latents[None], slot, other.latents[None], other_slot)
-    return decode_scene(model, latents[0].numpy(), scene.prior_mean, scene.prior_scale)
+    return decode_scene(model, latents[0].numpy())
 
 
 def resample_object(model, scene, slot, seed=0):
@@ -125,11 +119,9 @@ def resample_object(model, scene, slot, seed=0):
     Raises:
         ValueError: If the model is not generative.
     """
-    check_generative(model)
-    noise = np.random.default_rng(seed).normal(size=scene.latents.shape[1])
-    latents = np.array(scene.latents)
-    latents[slot] = scene.prior_mean[slot] + scene.prior_scale[slot] * noise
-    return decode_scene(model, latents, scene.prior_mean, scene.prior_scale)
+    noise = np.random.default_rng(seed).normal(size=(1, scene.latents.shape[1]))
+    latents = resample_slot(model, scene.latents[None], slot, noise)
+    return decode_scene(model, latents[0].numpy())
 
 
 def generate(model, num_slots=None, seed=0):

@@ -11,17 +11,12 @@ class Scene:
 
     Attributes:
         latents: `[K, D]`.
-        prior_mean: `[K, D]`, mean of the prior of each slot given the slots before
-            it in the encoded picture.
-        prior_scale: `[K, D]`, its standard deviation.
         image: uint8 `[S, S, 3]`, the decoded scene.
         slots: `[S, S]`, the slot of each pixel.
         background: Boolean `[K]`, which slots are background.
     """
 
     latents: np.ndarray
-    prior_mean: np.ndarray
-    prior_scale: np.ndarray
     image: np.ndarray = dataclasses.field(repr=False)
     slots: np.ndarray = dataclasses.field(repr=False)
     background: np.ndarray = dataclasses.field(repr=False)

@@ -169,6 +169,29 @@ def resample_slots(
     return tf.constant(latents)
 
 
+def resample_slot(model: Model, latents: Tensor, slot: int, noise: Tensor) -> Tensor:
+    """Samples a slot of encoded or edited scenes again, and keeps all others.
+
+    Args:
+        model: A generative model.
+        latents: `[B, K, D]`.
+        slot: The slot, the same in all scenes.
+        noise: Standard normal noise of the new latents `[B, D]`.
+
+    Returns:
+        Latents `[B, K, D]`. The new one is sampled from the prior given the slots
+        before it.
+
+    Raises:
+        ValueError: If the slot is not in `[0, K)`, or the model is not generative.
+    """
+    check_generative(model)
+    latents, slots = _check_slots(latents, slot, "slot")
+    earlier = tf.constant(latents[:, : slots[0]])
+    latents[:, slots[0]] = model.draw_next(earlier, tf.cast(noise, "float32"))
+    return tf.constant(latents)
+
+
 def _prior_noise(model, num_images, num_slots, seed):
     """Returns the noise for `model.sample`."""
     draws = model.fixed_draws(num_images, num_slots, seed=seed)

@@ -91,6 +91,21 @@ class AutoregressivePrior(keras.layers.Layer):
         latents = tf.scan(draw_next, draws, initializer=start)[0]
         return tf.transpose(latents, [1, 0, 2])
 
+    def draw_next(self, earlier: Tensor, noise: Tensor) -> Tensor:
+        """Samples the next slot, given the earlier ones.
+
+        Args:
+            earlier: Latents of the k slots before it `[B, k, D]`; k may be 0.
+            noise: Standard normal noise `[B, D]`.
+
+        Returns:
+            Its latent `[B, D]`.
+        """
+        statistics, state = self._start(noise)
+        for latent in tf.unstack(earlier, axis=1):
+            statistics, state = self._step(latent, state)
+        return self.draw(noise, statistics)
+
     def num_outputs(self) -> int:
         """Returns the number of statistics of one slot."""
         return 2 * self.dim

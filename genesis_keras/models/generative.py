@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from genesis_keras.arguments import choice, integer, number
+from genesis_keras.distributions.latents import diagonal_normal
 from genesis_keras.layers.blocks import initialize_glorot
 from genesis_keras.layers.gaussian_statistics import shift_initial_scale
 from genesis_keras.layers.random_source import ALGORITHM, seed_pair
@@ -20,8 +21,9 @@ INITIALIZATIONS = ("release", "glorot")
 class GenerativeModel(SceneModel):
     """Base class of the models that can sample scenes: they have a prior and a decoder.
 
-    Subclasses implement `latent_dim` (D), `draw_latents` and `decode`, and call
-    `initialize` when they are built.
+    Subclasses implement `latent_dim` (D) and `decode`, and call `initialize` when they
+    are built. The prior is that of their layer `prior`, an `AutoregressivePrior`, or
+    N(0, 1) if they have none.
 
     Args:
         image_size: Side H = W of the images, in pixels.
@@ -41,6 +43,8 @@ class GenerativeModel(SceneModel):
     Raises:
         ValueError: If an argument is out of range or of the wrong type.
     """
+
+    prior: Layer | None = None
 
     def __init__(
         self,
@@ -141,6 +145,44 @@ class GenerativeModel(SceneModel):
         noise = self.draw_noise(noise, num_images, num_slots)
         latents = self.draw_latents(noise)
         return {**self.decode(latents), "latents": latents}
+
+    def prior_of(self, latents: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns the prior of every slot, given the slots before it.
+
+        Args:
+            latents: `[B, K, D]`.
+
+        Returns:
+            Mean and standard deviation `[B, K, D]`, and the log density of the latents
+            in nats `[B, K]`.
+        """
+        if self.prior is not None:
+            return self.prior(latents)
+        standard = tf.zeros_like(latents), tf.ones_like(latents)
+        return *standard, diagonal_normal(*standard).log_prob(latents)
+
+    def draw_latents(self, noise: Tensor) -> Tensor:
+        """Samples the latents of all slots, one after the other.
+
+        Args:
+            noise: Standard normal noise `[B, K, D]`.
+
+        Returns:
+            Latents `[B, K, D]`.
+        """
+        return noise if self.prior is None else self.prior.sample(noise)
+
+    def draw_next(self, earlier: Tensor, noise: Tensor) -> Tensor:
+        """Samples the latent of the next slot, given the slots before it.
+
+        Args:
+            earlier: Latents of these k slots `[B, k, D]`; k may be 0.
+            noise: Standard normal noise `[B, D]`.
+
+        Returns:
+            The latent `[B, D]`.
+        """
+        return noise if self.prior is None else self.prior.draw_next(earlier, noise)
 
     def draw_noise(
         self, noise: Tensor, num_images: int | Tensor, num_slots: int | Tensor

@@ -231,8 +231,19 @@ class Genesis(GenerativeModel):
         z_m = mask_noise
         if self.autoregressive_prior:
             z_m = self.mask_prior.sample(mask_noise)
-        mean, scale = self.component_prior(z_m)
-        return tf.concat([z_m, mean + scale * component_noise], axis=-1)
+        return self._with_components(z_m, component_noise)
+
+    def draw_next(self, earlier: Tensor, noise: Tensor) -> Tensor:
+        """Samples a slot's latent `[B, D]`, see `AutoregressivePrior.draw_next`."""
+        mask_noise, component_noise = self._split(noise)
+        z_m = mask_noise
+        if self.autoregressive_prior:
+            z_m = self.mask_prior.draw_next(self._split(earlier)[0], mask_noise)
+        return self._with_components(z_m, component_noise)
+
+    def _with_components(self, mask_latents, component_noise):
+        mean, scale = self.component_prior(mask_latents)
+        return tf.concat([mask_latents, mean + scale * component_noise], axis=-1)
 
     def _split(self, latents):
         return tf.split(

@@ -227,7 +227,7 @@ class GenesisV2(GenerativeModel):
         mean, scale = self.pooling(features, slots["masks"], images)  # [B, K, D]
         latents = mean + scale * self.draw_noise(noise, tf.shape(mean)[0], num_slots)
         decoded = self._decode_slots(latents, slots["num_slots"])
-        prior_mean, prior_scale, log_prior = self._prior_statistics(latents)
+        prior_mean, prior_scale, log_prior = self.prior_of(latents)
         kl = diagonal_normal(mean, scale).log_prob(latents) - log_prior  # [B, K]
         kl *= tf.sequence_mask(slots["num_slots"], kl.shape[1], kl.dtype)
         log_object_masks = decoded["log_object_masks"]
@@ -290,12 +290,6 @@ class GenesisV2(GenerativeModel):
             "reconstruction": mixture_mean(log_object_masks, components),
         }
 
-    def _prior_statistics(self, latents):
-        if self.autoregressive_prior:
-            return self.prior(latents)
-        standard = tf.zeros_like(latents), tf.ones_like(latents)
-        return *standard, diagonal_normal(*standard).log_prob(latents)
-
     def _mask_term(self, log_masks, log_object_masks):
         if self.mask_consistency:
             return mask_consistency(log_masks, log_object_masks)
@@ -346,17 +340,6 @@ class GenesisV2(GenerativeModel):
     def latent_dim(self) -> int:
         """D, the size of a latent."""
         return self.object_latent_dim or self.feature_dim
-
-    def draw_latents(self, noise: Tensor) -> Tensor:
-        """Samples z_1..z_K from the prior, one after the other.
-
-        Args:
-            noise: Standard normal noise `[B, K, D]`.
-
-        Returns:
-            Latents `[B, K, D]`.
-        """
-        return self.prior.sample(noise) if self.autoregressive_prior else noise
 
     def get_config(self) -> Config:
         return {

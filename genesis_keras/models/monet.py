@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from genesis_keras.arguments import choice, integer
-from genesis_keras.distributions.latents import categorical_kl, sampled_kl
+from genesis_keras.distributions.latents import categorical_kl, diagonal_normal
 from genesis_keras.distributions.pixel_mixture import mixture_mean, reconstruction_error
 from genesis_keras.layers.component_decoder import ComponentDecoder
 from genesis_keras.layers.component_encoder import ComponentEncoder
@@ -140,8 +140,8 @@ class Monet(GenerativeModel):
         mean, scale = self.component_encoder(images, log_masks)  # [B, K, D]
         latents = mean + scale * noise
         components, log_object_masks = self._decode_slots(latents)
-        prior_mean, prior_scale = tf.zeros_like(mean), tf.ones_like(mean)
-        kl = sampled_kl(latents, mean, scale, prior_mean, prior_scale)  # [B, K]
+        prior_mean, prior_scale, log_prior = self.prior_of(latents)
+        kl = diagonal_normal(mean, scale).log_prob(latents) - log_prior  # [B, K]
         kl_masks = categorical_kl(log_masks, log_object_masks, axis=1)  # [B, H, W, 1]
         error, reported_error = (
             reconstruction_error(images, masks, components, self.current_pixel_scale)
@@ -187,10 +187,6 @@ class Monet(GenerativeModel):
             "log_object_masks": log_object_masks,
             "reconstruction": mixture_mean(log_object_masks, components),
         }
-
-    def draw_latents(self, noise: Tensor) -> Tensor:
-        """Returns `noise`: the prior is N(0, 1)."""
-        return noise
 
     def _decode_slots(self, latents):
         """Maps latents to components and log masks, `[B, K, H, W, 3 and 1]`."""

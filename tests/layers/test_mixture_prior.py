@@ -70,6 +70,8 @@ def test_each_sample_is_drawn_given_the_earlier_ones(latents):
     for k in range(K):
         expected = prior.draw(noise[:, k], statistics)
         np.testing.assert_allclose(drawn[:, k], expected, atol=1e-4)
+        alone = prior.draw_next(drawn[:, :k], noise[:, k])
+        np.testing.assert_allclose(drawn[:, k], alone, atol=1e-4)
         statistics, state = prior._step(drawn[:, k], state)
 
 

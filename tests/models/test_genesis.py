@@ -121,6 +121,9 @@ def test_samples_have_the_statistics_of_the_priors(autoregressive):
     mean, scale = model.component_prior(z_m)
     assert np.abs(mean).max() > 0.1
     np.testing.assert_allclose((z_c - mean) / scale, noise[..., 6:], atol=1e-4)
+    drawn = tf.concat([z_m, z_c], axis=-1)
+    alone = model.draw_next(drawn[:, :2], noise[:, 2])
+    np.testing.assert_allclose(alone, drawn[:, 2], atol=1e-4)
 
 
 def test_training_uses_the_batch_and_evaluation_what_was_kept(images):
