@@ -38,8 +38,7 @@ def main(arguments=None):
 def _parser():
     parser = CommandParser(
         command_name("train"),
-        "Trains a model; without flags it learns to segment the embedded sprites. "
-        "Every setting overrides the recipe of the data set.",
+        "Trains a model, by default on sprites. Settings override the recipe.",
     )
     define_settings(parser)
     parser.topic("Folder")

@@ -290,7 +290,7 @@ def test_the_plan_is_said_before_the_first_step(stopped_train, tmp_path, capsys)
     train_command([f"--workdir={tmp_path}", "--steps=5"])
     plan, schedule = capsys.readouterr().out.splitlines()[-2:]
     assert plan == "recipe fast: 5 steps of 16 images"
-    assert schedule.startswith("steps=5, where the recipe has 6000; to the same scale ")
+    assert schedule.startswith("steps=5, where the recipe has 5000; to the same scale ")
 
 
 def test_sigterm_between_steps_has_the_same_code(capfd):

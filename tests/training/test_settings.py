@@ -112,16 +112,16 @@ def test_values_get_their_own_types():
 
 def test_schedule_follows_the_steps():
     whole, short = resolve({}), resolve({"steps": 300})
-    assert (whole.steps, whole.warmup_steps, whole.decay_steps) == (6000, 200, 5800)
-    assert (short.warmup_steps, short.decay_steps) == (10, 290)
-    assert (short.mask_guidance_steps, short.mask_responsibility_start) == (150, 200)
+    assert (whole.steps, whole.warmup_steps, whole.decay_steps) == (5000, 200, 4800)
+    assert (short.warmup_steps, short.decay_steps) == (12, 288)
+    assert (short.mask_guidance_steps, short.mask_responsibility_start) == (150, 198)
     assert (short.halving_steps, whole.halving_steps) == (0, 0)
     chosen = {"steps": 300, "warmup_steps": 7, "mask_guidance_steps": 9}
     config = resolve(chosen)
-    assert (config.warmup_steps, config.decay_steps) == (7, 290)
+    assert (config.warmup_steps, config.decay_steps) == (7, 288)
     assert describe_schedule(chosen, config) == (
-        "steps=300, where the recipe has 6000; to the same scale decay_steps=290, "
-        "mask_responsibility_start=200, mask_responsibility_steps=50"
+        "steps=300, where the recipe has 5000; to the same scale decay_steps=288, "
+        "mask_responsibility_start=198, mask_responsibility_steps=48"
     )
     assert resolve({"steps": 1}).decay_steps == 1  # never 0, which would mean no decay
     assert describe_schedule({}, whole) == ""
