@@ -23,11 +23,18 @@ from absl import app, flags
 
 from genesis_keras.models.genesis_v2 import GenesisV2
 from genesis_keras.models.operations import operations_per_image
+from genesis_keras.models.registry import get_model
 
 FLAGS = flags.FLAGS
+flags.DEFINE_enum(
+    "model",
+    "genesis_v2",
+    ["genesis_v2", "genesis", "monet", "slot_attention"],
+    "Name of the model.",
+)
 flags.DEFINE_integer("image_size", 64, "Side of the images.")
 flags.DEFINE_integer("num_slots", 7, "K.")
-flags.DEFINE_integer("feature_dim", 64, "F.")
+flags.DEFINE_integer("feature_dim", 64, "F, or the filters of Slot Attention.")
 flags.DEFINE_integer("batch_size", 8, "Images a step.")
 flags.DEFINE_enum(
     "precision",
@@ -52,6 +59,8 @@ def operations(model):
         features take 4 of 9 taps (`conv_upsampled`).
     """
     executed = operations_per_image(model)
+    if not isinstance(model, GenesisV2):
+        return executed, executed
     blocks = model.backbone.up_blocks
     saved = 0
     for i, (below, block) in enumerate(zip(blocks[:-1], blocks[1:], strict=True)):
@@ -80,12 +89,14 @@ def contestants(model, batch_size):
 
     matrix = tf.random.stateless_normal([_MATMUL_SIZE] * 2, seed=[0, 2])
     matmul = tf.function(lambda: tf.matmul(matrix, matrix))
-    return {
+    functions = {
         "matmul": matmul,
         "training": lambda: model.train_function(batches),
         "inference": infer,
-        "attention masks": masks,
     }
+    if isinstance(model, GenesisV2):
+        functions["attention masks"] = masks
+    return functions
 
 
 def measure(functions, repeats):
@@ -164,16 +175,20 @@ def _pair(values, form, width):
 def main(_):
     if FLAGS.profile:
         tf.config.threading.set_inter_op_parallelism_threads(1)
-    model = GenesisV2(
+    widths = {
+        "genesis_v2": {"feature_dim": FLAGS.feature_dim},
+        "slot_attention": {"filters": FLAGS.feature_dim},
+    }
+    model = get_model(FLAGS.model)(
         image_size=FLAGS.image_size,
         num_slots=FLAGS.num_slots,
-        feature_dim=FLAGS.feature_dim,
+        **widths.get(FLAGS.model, {}),
         seed=0,
         dtype=FLAGS.precision,
     )
     functions = contestants(model, FLAGS.batch_size)
     print(
-        f"GENESIS-V2, {FLAGS.image_size}x{FLAGS.image_size}, K={FLAGS.num_slots}, "
+        f"{FLAGS.model}, {FLAGS.image_size}x{FLAGS.image_size}, K={FLAGS.num_slots}, "
         f"F={FLAGS.feature_dim}, batch {FLAGS.batch_size}, {FLAGS.precision}; "
         "matmul in float32\n"
     )
