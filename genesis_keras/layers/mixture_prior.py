@@ -13,8 +13,9 @@ from genesis_keras.distributions.gaussian_mixture import (
     mixture_sample,
 )
 from genesis_keras.layers.autoregressive_prior import AutoregressivePrior
+from genesis_keras.layers.coupling_flow import CouplingFlow
 from genesis_keras.layers.gaussian_statistics import prior_statistics
-from genesis_keras.types import Config, Tensor
+from genesis_keras.types import Config, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("genesis_keras")
@@ -24,11 +25,16 @@ class MixturePrior(AutoregressivePrior):
     Slots are in random order, so the next one may be the background or an object, of
     one shape or another. A single Gaussian also covers what lies between these; a
     mixture can have a Gaussian for each. For C Gaussians the dense layer outputs C
-    logits, and C means and scales as in `AutoregressivePrior`. Not in the paper.
+    logits, and C means and scales as in `AutoregressivePrior`.
+
+    The Gaussians are diagonal, but the values of a latent depend on each other. With
+    couplings the mixture is that of the values that a `CouplingFlow` maps the latents
+    to, the same for all slots. Neither is in the paper.
 
     Args:
         units: Units of the LSTM.
         components: C, the number of Gaussians, at least 1.
+        couplings: Number of couplings of the flow; 0 for none.
         learned_start: See `AutoregressivePrior`.
         **kwargs: Keyword arguments of `keras.layers.Layer`.
 
@@ -37,17 +43,34 @@ class MixturePrior(AutoregressivePrior):
 
     Returns:
         As `AutoregressivePrior`: the mean and standard deviation of each mixture,
-        `[B, K, D]`, and the log density of the latents `[B, K]`.
+        `[B, K, D]` (with couplings, of the values of the flow), and the log density of
+        the latents `[B, K]`.
 
     Raises:
         ValueError: If an argument is out of range or of the wrong type.
     """
 
     def __init__(
-        self, units: int, components: int, learned_start: bool = False, **kwargs: Any
+        self,
+        units: int,
+        components: int,
+        learned_start: bool = False,
+        couplings: int = 0,
+        **kwargs: Any,
     ) -> None:
         super().__init__(units, learned_start, **kwargs)
         self.components = integer("components", components, least=1)
+        self.couplings = integer("couplings", couplings, least=0)
+        self.flow = None
+        if self.couplings:
+            self.flow = CouplingFlow(
+                self.couplings, dtype=self.dtype_policy, name="flow"
+            )
+
+    def build(self, input_shape: Shape) -> None:
+        super().build(input_shape)
+        if self.flow is not None:
+            self.flow.build(input_shape)
 
     def num_outputs(self) -> int:
         return self.components * (1 + 2 * self.dim)
@@ -65,10 +88,18 @@ class MixturePrior(AutoregressivePrior):
         return mixture_moments(*statistics)
 
     def log_prob(self, latents: Tensor, statistics: Sequence[Tensor]) -> Tensor:
-        return mixture_log_prob(latents, *statistics)
+        if self.flow is None:
+            return mixture_log_prob(latents, *statistics)
+        values, log_det = self.flow(latents)
+        return mixture_log_prob(values, *statistics) + log_det
 
     def draw(self, noise: Tensor, statistics: Sequence[Tensor]) -> Tensor:
-        return mixture_sample(noise, *statistics)
+        values = mixture_sample(noise, *statistics)
+        return values if self.flow is None else self.flow.inverse(values)
 
     def get_config(self) -> Config:
-        return {**super().get_config(), "components": self.components}
+        return {
+            **super().get_config(),
+            "components": self.components,
+            "couplings": self.couplings,
+        }

@@ -49,6 +49,7 @@ class GenesisV2(GenerativeModel):
         learned_prior_start: See `AutoregressivePrior` (`learned_start`).
         prior_components: Number of Gaussians of the prior of a slot, see
             `MixturePrior`; 1 in the paper.
+        prior_couplings: Number of couplings of its flow; 0 in the paper.
         mask_consistency: See `MaskObjective`.
         mask_consistency_weight: See `MaskObjective`.
         mask_consistency_start: See `MaskObjective`.
@@ -122,6 +123,7 @@ class GenesisV2(GenerativeModel):
         autoregressive_prior: bool = True,
         learned_prior_start: bool = False,
         prior_components: int = 1,
+        prior_couplings: int = 0,
         mask_consistency: bool = False,
         mask_consistency_weight: float = 1.0,
         mask_consistency_start: int = 0,
@@ -182,6 +184,7 @@ class GenesisV2(GenerativeModel):
             ),
             "learned_prior_start": boolean("learned_prior_start", learned_prior_start),
             "prior_components": integer("prior_components", prior_components, 1, 256),
+            "prior_couplings": integer("prior_couplings", prior_couplings, 0, 32),
             "mask_normalization": choice(
                 "mask_normalization", mask_normalization, NORMALIZATIONS
             ),

@@ -30,7 +30,8 @@ _POOLING = (
 SETTINGS = (
     "feature_dim object_latent_dim embedding_dim kernel semi_convolution "
     "autoregressive_prior hard_masks mask_normalization log_sigma_rate "
-    "drop_small_remainder decoder_widening learned_prior_start prior_components"
+    "drop_small_remainder decoder_widening learned_prior_start prior_components "
+    "prior_couplings"
 ).split() + [*_EMBEDDING, *_POOLING, *MASK_TERMS]
 
 
@@ -89,8 +90,12 @@ def make_layers(model: Model) -> None:
     )
     if model.autoregressive_prior:
         prior = AutoregressivePrior
-        if model.prior_components > 1:
-            prior = functools.partial(MixturePrior, components=model.prior_components)
+        if model.prior_components > 1 or model.prior_couplings:
+            prior = functools.partial(
+                MixturePrior,
+                components=model.prior_components,
+                couplings=model.prior_couplings,
+            )
         model.prior = prior(
             4 * model.latent_dim,
             learned_start=model.learned_prior_start,

@@ -141,7 +141,8 @@ RECIPES = {
             "object_latent_dim": 64,
             "decoder_widening": 2,
             "learned_prior_start": True,
-            "prior_components": 16,
+            "prior_components": 8,
+            "prior_couplings": 4,
             "drop_small_remainder": True,
             # Object masks follow attention masks, and these learn only from
             # responsibilities, late and slowly: starting at step 1,000 with

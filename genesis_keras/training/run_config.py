@@ -67,7 +67,7 @@ class RunConfig:
         multiple=8,
     )
     object_latent_dim: int = setting(
-        0, "Size of an object's latent; 0: feature_dim.", of=_V2, least=0
+        0, "Size of an object's latent; 0: feature_dim.", of=_V2, least=8, also=0
     )
     kernel: str = setting(
         "gaussian",
@@ -84,6 +84,9 @@ class RunConfig:
     )
     prior_components: int = setting(
         1, "Gaussians of the prior of a slot.", of=_V2, least=1, most=256
+    )
+    prior_couplings: int = setting(
+        0, "Couplings of the flow of the prior.", of=_V2, least=0, most=32
     )
     appearance_scale: float = setting(
         0.0, "Factor of appearance in the embeddings; 0: none.", of=_V2, least=0

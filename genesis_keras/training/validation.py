@@ -18,6 +18,7 @@ def setting(
     above: float | None = None,
     multiple: int | None = None,
     choices: tuple | None = None,
+    also: float | None = None,
 ) -> Any:
     """Returns the dataclass field of a setting, which defines its flag and checks.
 
@@ -31,6 +32,7 @@ def setting(
         above: Exclusive lower bound.
         multiple: Number of which the value must be a multiple.
         choices: The allowed values.
+        also: A value that is allowed although it is out of these bounds.
     """
     bounds = {"least": least, "most": most, "above": above, "multiple": multiple}
     return dataclasses.field(
@@ -41,6 +43,7 @@ def setting(
             "of": of,
             "choices": choices,
             "bounds": bounds,
+            "also": also,
         },
     )
 
@@ -63,9 +66,12 @@ def checked(field: Any, value: Any) -> Any:
     if choices and value not in choices:
         names = ", ".join(map(str, choices))
         raise ValueError(f"{field.name} must be one of {names}; got {value!r}")
+    also = field.metadata["also"]
     for kind, bound in field.metadata["bounds"].items():
-        if bound is not None and not _WITHIN[kind](value, bound):
-            raise ValueError(f"{field.name} must {_demand(kind, bound)}; got {value!r}")
+        if bound is None or value == also or _WITHIN[kind](value, bound):
+            continue
+        demand = _demand(kind, bound) + (f", or {also}" if also is not None else "")
+        raise ValueError(f"{field.name} must {demand}; got {value!r}")
     return value
 
 

@@ -5,6 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from genesis_keras.distributions.gaussian_mixture import (
+    mixture_log_prob,
+    mixture_sample,
+)
 from genesis_keras.layers.autoregressive_prior import AutoregressivePrior
 from genesis_keras.layers.mixture_prior import MixturePrior
 
@@ -16,7 +20,9 @@ def built(prior, seed=0):
     prior.build((None, K, D))
     rng = np.random.default_rng(seed)
     for weight in prior.weights:
-        weight.assign(rng.normal(size=weight.shape))
+        # The scales of a flow grow exponentially.
+        factor = 0.1 if "flow" in weight.path else 1.0
+        weight.assign(factor * rng.normal(size=weight.shape))
     return prior
 
 
@@ -62,8 +68,21 @@ def test_density_is_that_of_the_mixture(latents):
     np.testing.assert_allclose(log_prob, np.stack(expected, axis=1), rtol=1e-4)
 
 
-def test_each_sample_is_drawn_given_the_earlier_ones(latents):
-    prior = built(MixturePrior(8, C, learned_start=True))
+def test_the_flow_maps_latents_to_the_values_of_the_mixture(latents):
+    prior = built(MixturePrior(8, C, learned_start=True, couplings=3))
+    values, log_det = prior.flow(latents)
+    assert np.abs(log_det).min() > 1e-3
+    statistics, _ = prior._start(latents[:, 0])
+    expected = mixture_log_prob(values[:, 0], *statistics) + log_det[:, 0]
+    np.testing.assert_allclose(prior(latents)[2][:, 0], expected, rtol=1e-4)
+    drawn = prior.draw(latents[:, 0], statistics)
+    expected = mixture_sample(latents[:, 0], *statistics)
+    np.testing.assert_allclose(prior.flow(drawn)[0], expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("couplings", [0, 3])
+def test_each_sample_is_drawn_given_the_earlier_ones(latents, couplings):
+    prior = built(MixturePrior(8, C, learned_start=True, couplings=couplings))
     noise = latents
     drawn = prior.sample(noise)
     statistics, state = prior._start(drawn[:, 0])
@@ -92,9 +111,11 @@ def test_gradients_reach_logits_means_and_scales(latents):
 
 
 def test_config_round_trip():
-    prior = MixturePrior(8, C, learned_start=True)
+    prior = MixturePrior(8, C, learned_start=True, couplings=2)
     again = keras.layers.deserialize(keras.layers.serialize(prior))
+    assert again.get_config() == prior.get_config()
     assert (again.units, again.components, again.learned_start) == (8, C, True)
+    assert again.couplings == 2
 
 
 def test_number_of_gaussians_is_checked():

@@ -66,6 +66,7 @@ def test_image_sizes(make_model, image_size):
         {"spatial_transformer": True, "glimpse_size": 4, "object_latent_dim": 24},
         {"learned_prior_start": True},
         {"learned_prior_start": True, "prior_components": 3},
+        {"learned_prior_start": True, "prior_components": 3, "prior_couplings": 2},
     ],
 )
 def test_every_weight_gets_a_finite_gradient(make_model, images, settings):
@@ -79,6 +80,8 @@ def test_every_weight_gets_a_finite_gradient(make_model, images, settings):
         assert np.isfinite(gradient).all(), weight.path
         if weight.path.endswith("embedding_head/conv/bias") and model.semi_convolution:
             continue  # distances do not see what is common to all embeddings
+        if "prior/flow/hidden" in weight.path:
+            continue  # the layer after it begins with zeros
         assert np.abs(gradient).max() > 0, weight.path
 
 

@@ -64,6 +64,8 @@ BAD = [
     ("batch_size", True, "an integer"),
     ("batch_size", [4], "an integer"),
     ("batch_size", 0, "positive"),
+    ("object_latent_dim", 5, "at least 8, or 0; got 5"),
+    ("object_latent_dim", -1, "at least 8, or 0; got -1"),
     ("accumulate_steps", 0, "positive"),
     ("accumulate_steps", -2, "positive"),
     ("accumulate_steps", 7, "must divide batch_size="),
