@@ -1,9 +1,9 @@
 """The layers of the models, in the order of the data flow.
 
 GENESIS-V2: unet -> semi_convolution -> instance_colouring -> object_pooling ->
-broadcast_decoder, and autoregressive_prior. These use blocks (convolution blocks,
-coordinates), stick_breaking (algebra in log space), gaussian_statistics and kernels
-(Eq. 3).
+broadcast_decoder, and autoregressive_prior or mixture_prior (with coupling_flow). These
+use blocks (convolution blocks, coordinates), stick_breaking (algebra in log space),
+gaussian_statistics and kernels (Eq. 3).
 
 GENESIS: mask_encoder -> mask_posterior -> mask_decoder (built from gated_convolution,
     gated_transposed_convolution and batch_normalization) -> component_encoder ->
