@@ -96,7 +96,8 @@ class SemiConvolution(keras.layers.Layer):
         kuwahara_passes: int = 0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        # Images are not autocast: similar colours differ by less than 16 bits resolve.
+        super().__init__(autocast=False, **kwargs)
         self.embedding_dim = integer("embedding_dim", embedding_dim, least=2)
         self.use_coordinates = boolean("use_coordinates", use_coordinates)
         self.gate_rate = number("gate_rate", gate_rate, above=0)

@@ -27,6 +27,19 @@ def test_semi_convolution_without_coordinates_has_no_gate():
     np.testing.assert_array_equal(delta, embeddings[..., -2:])
 
 
+def test_appearance_is_as_precise_with_16_bits():
+    features = tf.random.stateless_normal([2, SIDE, SIDE, 16], [1, 2])
+    images = tf.random.stateless_uniform([2, SIDE, SIDE, 3], [1, 3])
+    results = [
+        SemiConvolution(
+            appearance_scale=3.0, region_passes=2, kuwahara_passes=1, dtype=policy
+        )(features, images)[0]
+        for policy in ("float32", "mixed_bfloat16", "mixed_float16")
+    ]
+    for result in results[1:]:  # the gate is 0: only coordinates and appearance
+        np.testing.assert_allclose(result, results[0], atol=1e-6)
+
+
 def test_gate_rate_slows_the_gate_under_adam():
     features = tf.random.stateless_normal([2, SIDE, SIDE, 16], [1, 2])
     gates = []
