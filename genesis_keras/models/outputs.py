@@ -18,8 +18,9 @@ OUTPUTS = {
     "latents": "[B, K, D], the posterior sample z",
     "posterior_mean": "[B, K, D]",
     "posterior_scale": "[B, K, D]",
-    "prior_mean": "[B, K, D]",
-    "prior_scale": "[B, K, D]",
+    "prior_mean": "[B, K, D], mean of the prior given the slots before; with "
+    "`prior_couplings`, of the values that the flow maps latents to",
+    "prior_scale": "[B, K, D], its standard deviation, likewise",
     "reconstruction_error": "[B], -log p(x | z), nats per image; without a "
     "likelihood the squared error, summed over pixels and channels",
     "kl_latents": "[B, K], log q(z) - log p(z) at the sample, nats",
