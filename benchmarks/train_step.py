@@ -24,6 +24,8 @@ from absl import app, flags
 from genesis_keras.models.genesis_v2 import GenesisV2
 from genesis_keras.models.operations import operations_per_image
 from genesis_keras.models.registry import get_model
+from genesis_keras.training.config import resolve
+from genesis_keras.training.run import build_model
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum(
@@ -31,6 +33,11 @@ flags.DEFINE_enum(
     "genesis_v2",
     ["genesis_v2", "genesis", "monet", "slot_attention"],
     "Name of the model.",
+)
+flags.DEFINE_string(
+    "dataset",
+    None,
+    "Data set whose recipe `fast` sets the model and the batch, instead of the flags.",
 )
 flags.DEFINE_integer("image_size", 64, "Side of the images.")
 flags.DEFINE_integer("num_slots", 7, "K.")
@@ -84,7 +91,7 @@ def contestants(model, batch_size):
 
     @tf.function
     def masks():
-        embeddings, _ = model.embed(model.backbone(images))
+        embeddings, _ = model.embed(model.backbone(images), images)
         return model.instance_colouring(embeddings)["masks"]
 
     matrix = tf.random.stateless_normal([_MATMUL_SIZE] * 2, seed=[0, 2])
@@ -172,9 +179,13 @@ def _pair(values, form, width):
     return f"{np.median(values):{width}{form}}{best:>{width}}"
 
 
-def main(_):
-    if FLAGS.profile:
-        tf.config.threading.set_inter_op_parallelism_threads(1)
+def make_model():
+    """The model that the flags ask for, and the number of images of a batch."""
+    if FLAGS.dataset is not None:
+        names = ("model", "dataset", "precision")
+        chosen = {name: getattr(FLAGS, name) for name in names}
+        config = resolve({**chosen, "recipe": "fast"})
+        return build_model(config), config.batch_size
     widths = {
         "genesis_v2": {"feature_dim": FLAGS.feature_dim},
         "slot_attention": {"filters": FLAGS.feature_dim},
@@ -186,18 +197,27 @@ def main(_):
         seed=0,
         dtype=FLAGS.precision,
     )
-    functions = contestants(model, FLAGS.batch_size)
+    return model, FLAGS.batch_size
+
+
+def main(_):
+    if FLAGS.profile:
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    model, batch_size = make_model()
+    functions = contestants(model, batch_size)
+    size = f"F={FLAGS.feature_dim}"
+    if FLAGS.dataset is not None:
+        size = f"recipe of {FLAGS.dataset}"
     print(
-        f"{FLAGS.model}, {FLAGS.image_size}x{FLAGS.image_size}, K={FLAGS.num_slots}, "
-        f"F={FLAGS.feature_dim}, batch {FLAGS.batch_size}, {FLAGS.precision}; "
-        "matmul in float32\n"
+        f"{FLAGS.model}, {model.image_size}x{model.image_size}, K={model.num_slots}, "
+        f"{size}, batch {batch_size}, {FLAGS.precision}; matmul in float32\n"
     )
     nominal, executed = operations(model)
     if FLAGS.profile:
-        report_profile(functions, executed, FLAGS.batch_size, FLAGS.repeats)
+        report_profile(functions, executed, batch_size, FLAGS.repeats)
         return
     seconds = measure(functions, FLAGS.repeats)
-    report(seconds, nominal, executed, FLAGS.batch_size)
+    report(seconds, nominal, executed, batch_size)
 
 
 if __name__ == "__main__":

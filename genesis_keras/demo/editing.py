@@ -7,7 +7,7 @@ from genesis_keras.demo.scene import Scene
 from genesis_keras.evaluation.generation import (
     build_up,
     remove_slots,
-    resample_slot,
+    resample_slots,
     sample_scenes,
     swap_slots,
 )
@@ -119,8 +119,7 @@ def resample_object(model, scene, slot, seed=0):
     Raises:
         ValueError: If the model is not generative.
     """
-    noise = np.random.default_rng(seed).normal(size=(1, scene.latents.shape[1]))
-    latents = resample_slot(model, scene.latents[None], slot, noise)
+    latents = resample_slots(model, scene.latents[None], slot, seed)
     return decode_scene(model, latents[0].numpy())
 
 

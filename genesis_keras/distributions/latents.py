@@ -17,8 +17,7 @@ def sampled_kl(
     latents: Tensor,
     posterior_mean: Tensor,
     posterior_scale: Tensor,
-    prior_mean: Tensor,
-    prior_scale: Tensor,
+    log_prior: Tensor,
 ) -> Tensor:
     """Single-sample Monte Carlo estimate `log q(z) - log p(z)`, in nats.
 
@@ -26,15 +25,13 @@ def sampled_kl(
         latents: The sample z of the posterior `[..., D]`.
         posterior_mean: `[..., D]`.
         posterior_scale: Standard deviations `[..., D]`.
-        prior_mean: `[..., D]`.
-        prior_scale: Standard deviations `[..., D]`.
+        log_prior: Log density log p(z) of the sample, in nats `[...]`.
 
     Returns:
         The estimate, summed over D: `[...]`. It can be negative.
     """
     posterior = diagonal_normal(posterior_mean, posterior_scale)
-    prior = diagonal_normal(prior_mean, prior_scale)
-    return posterior.log_prob(latents) - prior.log_prob(latents)
+    return posterior.log_prob(latents) - log_prior
 
 
 def categorical_kl(

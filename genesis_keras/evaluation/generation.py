@@ -138,57 +138,29 @@ def swap_slots(
 
 
 def resample_slots(
-    model: Model, noise: Tensor, slots: TensorLike, seed: int = 0
+    model: Model, latents: Tensor, slots: TensorLike, seed: int = 0
 ) -> Tensor:
-    """Resamples an object of every sampled scene, and keeps all others.
-
-    The new object is sampled from the prior given the objects before it; those after it
-    are not changed.
+    """Samples an object of every scene again, and keeps all others.
 
     Args:
         model: A generative model.
-        noise: Noise of the scenes `[B, K, D]`, see `sample_batches`.
+        latents: `[B, K, D]`, of sampled, encoded or edited scenes.
         slots: The slot of each scene `[B]`, or one for all.
         seed: Random seed of the new objects.
 
     Returns:
-        Latents `[B, K, D]`, which differ from `model.draw_latents(noise)` in one slot
-        of each scene.
+        Latents `[B, K, D]`. The new ones are sampled from the prior given the slots
+        before them; those after them are not changed.
 
     Raises:
         ValueError: If a slot is not in `[0, K)`, or the model is not generative.
     """
     check_generative(model)
-    noise, slots = _check_slots(noise, slots, "slots")
-    latents = np.array(model.draw_latents(tf.constant(noise)))
-    new = np.asarray(_prior_noise(model, noise.shape[0], noise.shape[1], seed))
-    scenes = np.arange(len(noise))
-    noise[scenes, slots] = new[scenes, slots]
-    redrawn = np.asarray(model.draw_latents(tf.constant(noise)))
-    latents[scenes, slots] = redrawn[scenes, slots]
-    return tf.constant(latents)
-
-
-def resample_slot(model: Model, latents: Tensor, slot: int, noise: Tensor) -> Tensor:
-    """Samples a slot of encoded or edited scenes again, and keeps all others.
-
-    Args:
-        model: A generative model.
-        latents: `[B, K, D]`.
-        slot: The slot, the same in all scenes.
-        noise: Standard normal noise of the new latents `[B, D]`.
-
-    Returns:
-        Latents `[B, K, D]`. The new one is sampled from the prior given the slots
-        before it.
-
-    Raises:
-        ValueError: If the slot is not in `[0, K)`, or the model is not generative.
-    """
-    check_generative(model)
-    latents, slots = _check_slots(latents, slot, "slot")
-    earlier = tf.constant(latents[:, : slots[0]])
-    latents[:, slots[0]] = model.draw_next(earlier, tf.cast(noise, "float32"))
+    latents, slots = _check_slots(latents, slots, "slots")
+    noise = _prior_noise(model, *latents.shape[:2], seed)
+    for scene, slot in enumerate(slots):
+        earlier = tf.constant(latents[scene, None, :slot])
+        latents[scene, slot] = model.draw_next(earlier, noise[scene, None, slot])[0]
     return tf.constant(latents)
 
 

@@ -151,7 +151,9 @@ def edits_figure(models: Sequence[Model], images: Tensor, seed: int = 0) -> Arra
             "one removed": remove_slots(latents, slots),
             "swapped with\nthe next": swapped,
             "sample": scene["latents"],
-            "one drawn anew": resample_slots(model, scene["noise"], sampled, seed + 2),
+            "one drawn anew": resample_slots(
+                model, scene["latents"], sampled, seed + 2
+            ),
         }
         rows += [
             (label, model.decode(tf.constant(edited))["reconstruction"].numpy())

@@ -34,8 +34,8 @@ class MixturePrior(AutoregressivePrior):
     Args:
         units: Units of the LSTM.
         components: C, the number of Gaussians, at least 1.
-        couplings: Number of couplings of the flow; 0 for none.
         learned_start: See `AutoregressivePrior`.
+        couplings: Number of couplings of the flow; 0 for none.
         **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:

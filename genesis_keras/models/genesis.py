@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from genesis_keras.arguments import boolean, integer
-from genesis_keras.distributions.latents import sampled_kl
+from genesis_keras.distributions.latents import diagonal_normal, sampled_kl
 from genesis_keras.distributions.pixel_mixture import mixture_mean, reconstruction_error
 from genesis_keras.layers.autoregressive_prior import AutoregressivePrior
 from genesis_keras.layers.component_decoder import ComponentDecoder
@@ -177,10 +177,8 @@ class Genesis(GenerativeModel):
         decoded = self._mix(log_masks, z_c)
         latents = tf.concat([z_m, z_c], axis=-1)  # [B, K, D]
         mean, scale = _join(mask_posterior, component_posterior)
-        prior_mean, prior_scale = _join(
-            self._mask_prior_statistics(z_m), self.component_prior(z_m)
-        )
-        kl = sampled_kl(latents, mean, scale, prior_mean, prior_scale)  # [B, K]
+        prior_mean, prior_scale, log_prior = self.prior_of(latents)
+        kl = sampled_kl(latents, mean, scale, log_prior)  # [B, K]
         error = reconstruction_error(
             images, log_masks, decoded["components"], self.current_pixel_scale
         )
@@ -217,6 +215,22 @@ class Genesis(GenerativeModel):
         """
         z_m, z_c = self._split(self.check_latents(latents))
         return self._mix(self.mask_decoder(z_m), z_c)
+
+    def prior_of(self, latents: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns the prior of z_m, then that of z_c given z_m, see `GenerativeModel`.
+
+        Args:
+            latents: `[B, K, D]`.
+
+        Returns:
+            Mean and standard deviation `[B, K, D]`, and log densities `[B, K]`.
+        """
+        z_m, _ = self._split(latents)
+        mask_prior = tf.zeros_like(z_m), tf.ones_like(z_m)
+        if self.autoregressive_prior:
+            mask_prior = self.mask_prior(z_m)[:2]
+        mean, scale = _join(mask_prior, self.component_prior(z_m))
+        return mean, scale, diagonal_normal(mean, scale).log_prob(latents)
 
     def draw_latents(self, noise: Tensor) -> Tensor:
         """Samples z_m slot by slot, then z_c given z_m.
@@ -257,11 +271,6 @@ class Genesis(GenerativeModel):
             "log_object_masks": log_masks,
             "reconstruction": mixture_mean(log_masks, components),
         }
-
-    def _mask_prior_statistics(self, mask_latents):
-        if self.autoregressive_prior:
-            return self.mask_prior(mask_latents)[:2]
-        return tf.zeros_like(mask_latents), tf.ones_like(mask_latents)
 
     def get_config(self) -> Config:
         return {

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from genesis_keras.arguments import boolean, choice, integer
-from genesis_keras.distributions.latents import diagonal_normal
+from genesis_keras.distributions.latents import sampled_kl
 from genesis_keras.distributions.pixel_mixture import mixture_mean, reconstruction_error
 from genesis_keras.layers.blocks import NORM_GROUPS, slots_of
 from genesis_keras.layers.instance_colouring import NORMALIZATIONS
@@ -231,7 +231,7 @@ class GenesisV2(GenerativeModel):
         latents = mean + scale * self.draw_noise(noise, tf.shape(mean)[0], num_slots)
         decoded = self._decode_slots(latents, slots["num_slots"])
         prior_mean, prior_scale, log_prior = self.prior_of(latents)
-        kl = diagonal_normal(mean, scale).log_prob(latents) - log_prior  # [B, K]
+        kl = sampled_kl(latents, mean, scale, log_prior)  # [B, K]
         kl *= tf.sequence_mask(slots["num_slots"], kl.shape[1], kl.dtype)
         log_object_masks = decoded["log_object_masks"]
         error = reconstruction_error(

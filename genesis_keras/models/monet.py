@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from genesis_keras.arguments import choice, integer
-from genesis_keras.distributions.latents import categorical_kl, diagonal_normal
+from genesis_keras.distributions.latents import categorical_kl, sampled_kl
 from genesis_keras.distributions.pixel_mixture import mixture_mean, reconstruction_error
 from genesis_keras.layers.component_decoder import ComponentDecoder
 from genesis_keras.layers.component_encoder import ComponentEncoder
@@ -141,7 +141,7 @@ class Monet(GenerativeModel):
         latents = mean + scale * noise
         components, log_object_masks = self._decode_slots(latents)
         prior_mean, prior_scale, log_prior = self.prior_of(latents)
-        kl = diagonal_normal(mean, scale).log_prob(latents) - log_prior  # [B, K]
+        kl = sampled_kl(latents, mean, scale, log_prior)  # [B, K]
         kl_masks = categorical_kl(log_masks, log_object_masks, axis=1)  # [B, H, W, 1]
         error, reported_error = (
             reconstruction_error(images, masks, components, self.current_pixel_scale)

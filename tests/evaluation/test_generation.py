@@ -76,7 +76,7 @@ def test_drawing_anew_changes_one_slot(make_model, kind):
         "monet": lambda: Monet(32, 4, seed=0),
     }[kind]()
     scene = sample_scenes(model, 2)
-    changed = resample_slots(model, scene["noise"], [1, 3], seed=5).numpy()
+    changed = resample_slots(model, scene["latents"], [1, 3], seed=5).numpy()
     different = np.abs(changed - scene["latents"]).max(axis=-1) > 1e-4
     assert different.tolist() == [
         [False, True, False, False],
