@@ -22,6 +22,8 @@ import time
 import numpy as np
 from absl import app, flags
 
+from genesis_keras.commands.boundary import start_tensorflow
+
 FACTORS = {
     "image_size": (32, 64, 128, 256),
     "num_slots": (4, 7, 14, 32),
@@ -58,6 +60,7 @@ def points(model, factor):
 
 def measure(point):
     """Measures a point here; returns a dict with `MEASURES` and more."""
+    start_tensorflow()  # with the kernels that the commands use
     import keras
     import tensorflow as tf
 

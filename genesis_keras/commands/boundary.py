@@ -7,6 +7,7 @@ import sys
 import tempfile
 
 _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+_ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 _LONGEST = 600  # maximum length of a message
 
 
@@ -50,10 +51,14 @@ def command_name(name):
 
 
 def start_tensorflow():
-    """Imports TensorFlow without its messages; its errors raise in Python as well.
+    """Imports TensorFlow with oneDNN's kernels and without its messages.
 
-    They are shown if the environment variable `TF_CPP_MIN_LOG_LEVEL` is 0 or 1.
+    By default TensorFlow only uses oneDNN on processors with AVX512_VNNI or newer
+    instructions; with AVX2 training is about twice as fast with it. The environment
+    variable `TF_ENABLE_ONEDNN_OPTS=0` turns it off. TensorFlow's messages, whose errors
+    raise in Python as well, are shown if `TF_CPP_MIN_LOG_LEVEL` is 0 or 1.
     """
+    os.environ.setdefault(_ONEDNN, "1")  # read when TensorFlow is imported
     if os.environ.setdefault(_LOG_LEVEL, "3") in ("0", "1"):
         return
     with _native_errors_hidden():

@@ -1,5 +1,7 @@
 """Errors that users can cause are one line; bugs are not hidden."""
 
+import os
+import subprocess
 import sys
 
 import pytest
@@ -74,3 +76,19 @@ def test_statuses(capsys):
 def test_other_commands_are_named_as_this_one_was_called(program, name, monkeypatch):
     monkeypatch.setattr(sys, "argv", [program])
     assert command_name("evaluate") == name
+
+
+@pytest.mark.parametrize(("setting", "expected"), [(None, "True"), ("0", "False")])
+def test_commands_use_onednn_unless_it_is_turned_off(setting, expected):
+    code = (
+        "from genesis_keras.commands.boundary import start_tensorflow\n"
+        "start_tensorflow()\n"
+        "from tensorflow.python.framework.test_util import IsMklEnabled\n"
+        "print(IsMklEnabled())"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "TF_ENABLE_ONEDNN_OPTS"}
+    if setting is not None:
+        environment["TF_ENABLE_ONEDNN_OPTS"] = setting
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert run.stdout.strip() == expected, run.stderr
