@@ -4,6 +4,7 @@ import ast
 import pathlib
 import subprocess
 import sys
+import tomllib
 
 import pytest
 
@@ -104,6 +105,18 @@ def test_imports_go_one_way(path):
     common = {here, "arguments", "types"}
     wrong = set(imported_packages(path)) - ALLOWED[here] - common
     assert not wrong, f"{here} may not import {wrong}"
+
+
+def test_the_wheel_contains_all_packages():
+    root = PACKAGE.parent
+    listed = tomllib.loads((root / "pyproject.toml").read_text())
+    found = {
+        ".".join(path.parent.relative_to(root).parts)
+        for folder in ("genesis_keras", "datasets")
+        for path in (root / folder).rglob("__init__.py")
+    }
+    installed = {name.replace("datasets", "genesis_keras_datasets") for name in found}
+    assert installed == set(listed["tool"]["setuptools"]["packages"])
 
 
 def test_import_is_silent_and_light():

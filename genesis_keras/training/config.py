@@ -8,7 +8,8 @@ from genesis_keras.training.devices import sees_gpu
 from genesis_keras.training.fine_tuning import with_preset
 from genesis_keras.training.geco_goals import goal_of_mse, mse_of_goal
 from genesis_keras.training.recipes import RECIPES
-from genesis_keras.training.run_config import MODELS, RunConfig, check_settings
+from genesis_keras.training.run_config import RunConfig, check_settings
+from genesis_keras.training.settings.general import MODELS
 from genesis_keras.types import Config
 
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from genesis_keras.training.cluster import Cluster, read_cluster
 from genesis_keras.training.rendezvous import meet
-from genesis_keras.training.run_config import STRATEGIES
+from genesis_keras.training.settings.fitting import STRATEGIES
 from genesis_keras.types import Config, Dataset, Strategy
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from genesis_keras.storage import local_path
 from genesis_keras.training.config import models_with, resolve
 from genesis_keras.training.recipes import RECIPES
-from genesis_keras.training.run_config import MODELS, RunConfig, check_settings
+from genesis_keras.training.run_config import RunConfig, check_settings
+from genesis_keras.training.settings.general import MODELS
 from genesis_keras.types import Config, PathLike
 
 # A file with all of these was written by a run.

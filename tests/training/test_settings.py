@@ -18,7 +18,8 @@ from genesis_keras.training import config as module
 from genesis_keras.training.config import models_with, resolve
 from genesis_keras.training.flags import read_settings
 from genesis_keras.training.recipes import SCHEDULE
-from genesis_keras.training.run_config import CONFIG_FILE, MODELS, RunConfig
+from genesis_keras.training.run_config import CONFIG_FILE, RunConfig
+from genesis_keras.training.settings.general import MODELS
 
 FIELDS = {field.name: field for field in dataclasses.fields(RunConfig)}
 

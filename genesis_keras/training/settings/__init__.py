@@ -1,0 +1,1 @@
+"""The settings of a run, by topic: data, each with its flag, help and bounds."""
