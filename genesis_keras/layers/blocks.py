@@ -1,4 +1,4 @@
-"""Building blocks of the layers: coordinates, initialisers, convolution blocks.
+"""What layers have in common: coordinates, initialisers, convolutions.
 
 The initialisers are the defaults of PyTorch, which the authors' release uses: uniform
 in +-1/sqrt(fan_in) for the kernels and biases of all dense and convolutional layers.
@@ -13,9 +13,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from genesis_keras.arguments import integer, quoted
-from genesis_keras.layers.group_normalization import GroupNormalization
-from genesis_keras.types import Config, Layer, Shape, Tensor
+from genesis_keras.arguments import quoted
+from genesis_keras.types import Layer, Tensor
 
 NORM_EPSILON = 1e-5
 NORM_GROUPS = 8
@@ -188,130 +187,3 @@ def activation_name(name: str, value: Any) -> str | None:
 def slots_of(x: Tensor) -> Tensor:
     """Returns K of `[B, K, ...]`, as a scalar tensor if it is not static."""
     return tf.shape(x)[1] if x.shape[1] is None else x.shape[1]
-
-
-@keras.saving.register_keras_serializable("genesis_keras")
-class ConvBlock(keras.layers.Layer):
-    """3x3 convolution without bias, normalisation, ReLU; keeps the resolution.
-
-    Args:
-        filters: Number of output channels.
-        groups: Groups of the group normalisation. Defaults to 8; -1 is instance
-            normalisation (one group per channel).
-        **kwargs: Keyword arguments of `keras.layers.Layer`.
-
-    Call arguments:
-        inputs: `[N, H, W, C]`.
-        below: Output of the block below, `[N, H/2, W/2, D]`, or None. It is upsampled
-            (nearest neighbour) and concatenated before the inputs.
-
-    Returns:
-        `[N, H, W, filters]`.
-    """
-
-    def __init__(self, filters: int, groups: int = NORM_GROUPS, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.filters = integer("filters", filters, least=1)
-        self.groups = integer("groups", groups, least=1, also=-1)
-
-    def build(self, inputs_shape: Shape, below_shape: Shape | None = None) -> None:
-        channels = inputs_shape[-1] + (below_shape[-1] if below_shape else 0)
-        self.conv = conv(
-            self.filters,
-            3,
-            channels,
-            padding="same",
-            use_bias=False,
-            dtype=self.dtype_policy,
-            name="conv",
-        )
-        self.norm = GroupNormalization(
-            groups=self.groups,
-            epsilon=NORM_EPSILON,
-            activation="relu",
-            dtype=self.dtype_policy,
-            name="norm",
-        )
-        self.conv.build((*inputs_shape[:-1], channels))
-        self.norm.build((*inputs_shape[:-1], self.filters))
-
-    def call(self, inputs: Tensor, below: Tensor | None = None) -> Tensor:
-        if below is None:
-            return self.norm(self.conv(inputs))
-        # The convolution of concatenated channels is a sum of two convolutions.
-        kernel = tf.cast(self.conv.kernel, inputs.dtype)
-        kernel_below, kernel = tf.split(kernel, [below.shape[-1], -1], axis=2)
-        x = tf.nn.conv2d(inputs, kernel, strides=1, padding="SAME")
-        return self.norm(x + conv_upsampled(below, kernel_below))
-
-    def compute_output_shape(
-        self, inputs_shape: Shape, below_shape: Shape | None = None
-    ) -> Shape:
-        return (*inputs_shape[:-1], self.filters)
-
-    def get_config(self) -> Config:
-        return {**super().get_config(), "filters": self.filters, "groups": self.groups}
-
-
-@keras.saving.register_keras_serializable("genesis_keras")
-class UpConvBlock(keras.layers.Layer):
-    """5x5 transposed convolution of stride 2, GroupNorm, ReLU; doubles the side.
-
-    The full transposed convolution of n pixels has 2n + 3, of which the release crops 2
-    before and 1 after. TensorFlow's "SAME", the only option that is fast on a CPU,
-    crops 1 before and 2 after, which is the mirror image. The block therefore flips its
-    inputs and its kernel. Within a stack of blocks the images can stay flipped.
-
-    Args:
-        filters: Number of output channels, a multiple of 8.
-        **kwargs: Keyword arguments of `keras.layers.Layer`.
-
-    Call arguments:
-        inputs: `[N, H, W, C]`.
-        mirrored: Whether inputs and outputs are mirrored (`mirror`). Defaults to False.
-
-    Returns:
-        `[N, 2H, 2W, filters]`.
-    """
-
-    KERNEL_SIZE = 5
-
-    def __init__(self, filters: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.filters = integer(
-            "filters", filters, least=NORM_GROUPS, multiple_of=NORM_GROUPS
-        )
-
-    def build(self, input_shape: Shape) -> None:
-        fan_in = self.KERNEL_SIZE**2 * self.filters
-        # A single initialiser object would give both the same values.
-        self.kernel = self.add_weight(
-            shape=(self.KERNEL_SIZE, self.KERNEL_SIZE, self.filters, input_shape[-1]),
-            initializer=fan_in_uniform(fan_in),
-            name="kernel",
-        )
-        self.bias = self.add_weight(
-            shape=(self.filters,), initializer=fan_in_uniform(fan_in), name="bias"
-        )
-        self.norm = GroupNormalization(
-            groups=NORM_GROUPS,
-            epsilon=NORM_EPSILON,
-            activation="relu",
-            dtype=self.dtype_policy,
-            name="norm",
-        )
-        self.norm.build((*input_shape[:-1], self.filters))
-
-    def call(self, inputs: Tensor, mirrored: bool = False) -> Tensor:
-        x = inputs if mirrored else mirror(inputs)
-        kernel = tf.reverse(tf.cast(self.kernel, x.dtype), [0, 1])
-        x = conv_transpose(x, kernel)  # [N, 2H, 2W, filters]
-        x = self.norm(x, bias=tf.convert_to_tensor(self.bias))
-        return x if mirrored else mirror(x)
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        batch, height, width, _ = input_shape
-        return batch, 2 * height, 2 * width, self.filters
-
-    def get_config(self) -> Config:
-        return {**super().get_config(), "filters": self.filters}

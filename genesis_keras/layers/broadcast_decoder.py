@@ -8,13 +8,13 @@ import tensorflow as tf
 from genesis_keras.arguments import boolean, integer, quoted
 from genesis_keras.layers.blocks import (
     NORM_GROUPS,
-    UpConvBlock,
     conv,
     coordinates,
     mirror,
     slots_of,
 )
 from genesis_keras.layers.spatial_transformer import POSE_SIZE, place
+from genesis_keras.layers.up_conv_block import UpConvBlock
 from genesis_keras.types import Config, Shape, Tensor
 
 _NUM_DOUBLINGS = 4

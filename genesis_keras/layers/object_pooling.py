@@ -8,11 +8,11 @@ import tensorflow as tf
 from genesis_keras.arguments import boolean, integer
 from genesis_keras.layers.blocks import (
     NORM_EPSILON,
-    ConvBlock,
     conv,
     coordinates,
     dense,
 )
+from genesis_keras.layers.conv_block import ConvBlock
 from genesis_keras.layers.gaussian_statistics import posterior_statistics
 from genesis_keras.layers.glimpses import mask_glimpses
 from genesis_keras.layers.spatial_transformer import POSE_SIZE, mask_pose, pose_frames

@@ -7,7 +7,8 @@ import keras
 import tensorflow as tf
 
 from genesis_keras.arguments import integer
-from genesis_keras.layers.blocks import NORM_GROUPS, ConvBlock, dense
+from genesis_keras.layers.blocks import NORM_GROUPS, dense
+from genesis_keras.layers.conv_block import ConvBlock
 from genesis_keras.types import Config, Shape, Tensor
 
 _BOTTLENECK_UNITS = 128

@@ -3,8 +3,8 @@
 import functools
 
 from genesis_keras.layers.autoregressive_prior import AutoregressivePrior
-from genesis_keras.layers.blocks import ConvBlock
 from genesis_keras.layers.broadcast_decoder import BroadcastDecoder
+from genesis_keras.layers.conv_block import ConvBlock
 from genesis_keras.layers.instance_colouring import InstanceColouring
 from genesis_keras.layers.mixture_prior import MixturePrior
 from genesis_keras.layers.object_pooling import ObjectPooling

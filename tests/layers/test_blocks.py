@@ -6,14 +6,14 @@ import pytest
 import tensorflow as tf
 
 from genesis_keras.layers.blocks import (
-    ConvBlock,
-    UpConvBlock,
     conv,
     conv_upsampled,
     coordinates,
     dense,
     mirror,
 )
+from genesis_keras.layers.conv_block import ConvBlock
+from genesis_keras.layers.up_conv_block import UpConvBlock
 
 
 def normal(*shape, seed=0, dtype="float32"):
