@@ -3,15 +3,18 @@
     python benchmarks/baselines.py --minutes=6 --seed=0 --seed=1
 
 The number of steps of each model is determined by its speed, which is measured first,
-and is the same for all seeds; the learning-rate schedule is scaled to it. Each run,
-with its pictures, is saved in a folder of --workdir. ARI-FG is given for attention
+and is the same for all seeds; the schedules of the recipe `fast` are scaled to it. Each
+run, with its pictures, is saved in a folder of --workdir. ARI-FG is given for attention
 masks and object masks, other scores for the latter. "largest slot" is its fraction of
 the pixels: 100% is a collapse to one slot.
 """
 
-import dataclasses
 import pathlib
 import time
+
+from genesis_keras.commands.boundary import start_tensorflow
+
+start_tensorflow()  # with the kernels that the commands use
 
 import numpy as np
 import tensorflow as tf
@@ -62,25 +65,14 @@ def seconds_per_step(config):
     return float(np.median(seconds[2:]))
 
 
-def fitted(config, num_steps):
-    """Returns the settings of a run of `num_steps`, with schedules scaled to it."""
-    warmup = min(config.warmup_steps, num_steps // 10)
-    return dataclasses.replace(
-        config,
-        steps=num_steps,
-        warmup_steps=warmup,
-        decay_steps=num_steps - warmup,
-        mask_guidance_steps=max(min(config.mask_guidance_steps, num_steps // 4), 1),
-        picture_every=max(num_steps // 4, 1),
-    )
-
-
 def rows(name):
     """Trains and scores one model with each seed; yields its rows of the table."""
-    config = resolve({"model": name, "dataset": FLAGS.dataset})
-    num_steps = max(int(60 * FLAGS.minutes / seconds_per_step(config)), 1)
+    chosen = {"model": name, "dataset": FLAGS.dataset, "recipe": "fast"}
+    seconds = seconds_per_step(resolve(chosen))
+    num_steps = max(int(60 * FLAGS.minutes / seconds), 1)
+    chosen |= {"steps": num_steps, "picture_every": max(num_steps // 4, 1)}
     for seed in FLAGS.seed:
-        yield row(fitted(dataclasses.replace(config, seed=seed), num_steps))
+        yield row(resolve({**chosen, "seed": seed}))
 
 
 def row(config):

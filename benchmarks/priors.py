@@ -10,6 +10,10 @@ sliced Wasserstein distance of decoded samples to images; for comparison those o
 reconstructions and of other images.
 """
 
+from genesis_keras.commands.boundary import start_tensorflow
+
+start_tensorflow()  # with the kernels that the commands use
+
 import keras
 import numpy as np
 import tensorflow as tf

@@ -14,7 +14,7 @@ import time
 # As in the processes of a build: the graphics library crashes beside TensorFlow.
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "datasets"))
 
-from rendered.drawing import RECIPES, draw_scenes  # noqa: E402
+from rendered.drawing import RECIPES, draw_scenes
 
 _CHUNK = 100
 

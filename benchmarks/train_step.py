@@ -19,17 +19,17 @@ from genesis_keras.commands.boundary import start_tensorflow
 
 start_tensorflow()  # with the kernels that the commands use
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-import step_profile  # noqa: E402
-import tensorflow as tf  # noqa: E402
-from absl import app, flags  # noqa: E402
+import keras
+import numpy as np
+import step_profile
+import tensorflow as tf
+from absl import app, flags
 
-from genesis_keras.models.genesis_v2 import GenesisV2  # noqa: E402
-from genesis_keras.models.operations import operations_per_image  # noqa: E402
-from genesis_keras.models.registry import get_model  # noqa: E402
-from genesis_keras.training.config import resolve  # noqa: E402
-from genesis_keras.training.run import build_model  # noqa: E402
+from genesis_keras.models.genesis_v2 import GenesisV2
+from genesis_keras.models.operations import operations_per_image
+from genesis_keras.models.registry import get_model
+from genesis_keras.training.config import resolve
+from genesis_keras.training.run import build_model
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum(
