@@ -165,7 +165,7 @@ RECIPES = {
         source="found here: embeddings that start from appearance, slots drawn in "
         "frames that fit their masks, and a beta that hardly moves",
         command="python train.py",
-        score="sprites/hard, seed 0: ARI-FG and MSC-FG 0.99 of attention masks, 0.97 "
+        score="sprites/hard, 3 seeds: ARI-FG and MSC-FG 0.99 of attention masks, 0.98 "
         "of object masks; see docs/results.md",
         dataset_settings={
             # With one slot more than objects and background, a part that is split off
