@@ -23,7 +23,8 @@ the command-line tools.
 
 `import genesis_keras` is fast: TensorFlow and Keras are only imported when a public
 name is first used. As soon as Keras is imported, by this package or any other code, the
-model classes are registered with it, so `keras.models.load_model` can read their files.
+models, metrics and optimisers are registered with it, so `keras.models.load_model` can
+read their files.
 """
 
 import importlib
@@ -58,6 +59,13 @@ _MODULES = {
     "segment": "segmentation.segmenting",
 }
 """Public name -> module that defines it."""
+_REGISTERED = (
+    "models.registry",
+    "metrics",
+    "metrics.fid_inception",
+    "training.optimizers",
+)
+"""Modules that register classes with Keras."""
 _ROOMS = (
     "convert",
     "data",
@@ -102,14 +110,15 @@ def _write_portable(model, path, format, **options):
 
 
 @wrapt.when_imported("keras")
-def _register_models(_):
-    """Registers the model classes with Keras once Keras is imported.
+def _register_classes(_):
+    """Registers all that a model's file may contain, once Keras is imported.
 
     If the module that imports Keras is one of ours, it is only partially initialised at
     that moment. To avoid a circular import, the packages that the models depend on
     (such as `layers`) import Keras in their `__init__.py`, before any of their modules.
     """
-    importlib.import_module(f"{__name__}.models.registry")
+    for module in _REGISTERED:
+        importlib.import_module(f"{__name__}.{module}")
     base = importlib.import_module(f"{__name__}.models.base")
     base.SceneModel.write_saved_model = _write_saved_model
     base.SceneModel.write_portable = _write_portable

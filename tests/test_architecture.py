@@ -119,6 +119,32 @@ def test_the_wheel_contains_all_packages():
     assert installed == set(listed["tool"]["setuptools"]["packages"])
 
 
+def registered_classes():
+    """Names of the classes that are registered with Keras, read from the sources."""
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef) and any(
+                "register_keras_serializable" in ast.unparse(decorator)
+                for decorator in node.decorator_list
+            ):
+                yield node.name
+
+
+@pytest.mark.parametrize("first", ["keras", "genesis_keras", "genesis_keras.metrics"])
+def test_keras_knows_all_classes_that_files_may_contain(first):
+    names = sorted(registered_classes())
+    assert {"GenesisV2", "UsedSlots", "AidedAdam", "WarmupHalving"} <= set(names)
+    script = (
+        f"import {first}\n"
+        "import genesis_keras, keras\n"
+        "find = keras.saving.get_registered_object\n"
+        f"print([n for n in {names} if find('genesis_keras>' + n) is None])\n"
+    )
+    command = [sys.executable, "-c", script]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"
+
+
 def test_import_is_silent_and_light():
     script = (
         "import sys, tensorflow, keras\n"
