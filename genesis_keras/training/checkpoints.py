@@ -9,6 +9,7 @@ name when it is complete.
 import dataclasses
 import json
 import pathlib
+import re
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,9 @@ from genesis_keras.types import Config, Model, PathLike
 
 if TYPE_CHECKING:
     from genesis_keras.training.run_config import RunConfig
+
+# How Keras begins its message about a class that is not registered with it.
+_UNKNOWN = re.compile(r"Could not locate (\w+ '[^']*')")
 
 
 class CheckpointStore:
@@ -190,7 +194,8 @@ def load_model(path: PathLike) -> Model:
         path: The file.
 
     Raises:
-        ValueError: If the file is missing, or holds another kind of model.
+        ValueError: If the file is missing, holds another kind of model, or one that was
+            compiled with a class that is not known here.
         DamagedFileError: If it is damaged, or a weight is not finite.
     """
     path = local_path(path)
@@ -205,6 +210,11 @@ def load_model(path: PathLike) -> Model:
         name = config["registered_name"] or config["class_name"]
         model = keras.models.load_model(path) if _is_scene_model(name) else None
     except DAMAGE as error:
+        if unknown := _UNKNOWN.search(str(error)):
+            raise ValueError(
+                f"model file {str(path)!r} needs {unknown[1]}, which is not known "
+                "here: import it first, or save the model without it"
+            ) from error
         raise DamagedFileError(
             f"model file {str(path)!r} is damaged: {error}"
         ) from error

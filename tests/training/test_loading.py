@@ -80,3 +80,18 @@ def test_a_saved_model_is_not_written_where_tensorflow_cannot_read(
     with pytest.raises(ValueError, match="path must have neither brackets nor back"):
         model.save(path)
     assert not path.parent.exists()
+
+
+def test_classes_that_are_not_known_are_not_called_damage(tmp_path):
+    class Own(keras.optimizers.SGD):
+        """An optimiser that the user did not register with Keras."""
+
+    model = SlotAttentionModel(
+        16, num_slots=2, num_iterations=1, slot_dim=8, filters=8, seed=0
+    )
+    model.compile(Own(0.1))
+    model.optimizer.build(model.trainable_variables)
+    path = tmp_path / "model.keras"
+    model.save(path)
+    with pytest.raises(ValueError, match=r"model\.keras' needs class 'Own', which is"):
+        load_model(path)
