@@ -23,6 +23,14 @@ pixel of a true boundary. MSC-FG is also called mBO. recovery: share of objects 
 IoU above 0.5. metrics.json has all of these over 2+ images too."""
 
 
+# Keys of `sample_distance`, in the order of the table.
+_COMPARED = {
+    "samples": "samples",
+    "reconstructions": "reconstructions",
+    "images": "other images",
+}
+
+
 def scores_text(results: Config) -> str:
     """Formats all scores of a run, as returned by `measure`."""
     parts = [split_text(results["results"], results.get("baselines"))]
@@ -54,8 +62,8 @@ def distance_text(distance: Config) -> str:
     number = distance["num_samples"]
     rows = [
         [title, *(f"{value:.1f}" for value in distance[name].values())]
-        for name, title in (("samples", "samples"), ("images", "other images"))
-        if distance[name]
+        for name, title in _COMPARED.items()
+        if distance.get(name)
     ]
     sides = [side if side == "mean" else f"{side} px" for side in distance["samples"]]
     table = _table(["sliced Wasserstein distance", *sides], rows)

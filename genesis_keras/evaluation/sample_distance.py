@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+import tensorflow as tf
 
 from genesis_keras.evaluation.generation import sample_batches
 from genesis_keras.metrics.sliced_wasserstein import sliced_wasserstein_distance
@@ -19,8 +20,9 @@ def sample_distance(
 ) -> Config:
     """Returns the distance of samples to as many images, level by level.
 
-    Beside it stands the distance of the images to as many others of the split: what
-    samples could reach.
+    Beside it stands the distance of the images to as many others of the split, what
+    samples could reach, and to reconstructions of these others, what the decoder could
+    reach with a perfect prior.
 
     Args:
         model: A generative model.
@@ -31,9 +33,9 @@ def sample_distance(
         seed: Seed of the samples, patches and directions.
 
     Returns:
-        Dict of `samples`, what `sliced_wasserstein_distance` returns, `images`, the
-        same of other images of the split in place of samples, None where the split
-        has too few, and `num_samples`.
+        Dict of `samples`, what `sliced_wasserstein_distance` returns, `images` and
+        `reconstructions`, the same of other images of the split and of their
+        reconstructions, None where the split has too few, and `num_samples`.
 
     Raises:
         ValueError: The model is not generative, or the split is empty.
@@ -45,12 +47,31 @@ def sample_distance(
     images, others = images[:num_images], images[num_images:]
     drawn = sample_batches(model, len(images), num_slots, batch_size, seed)
     samples = np.concatenate([batch["reconstruction"].numpy() for batch in drawn])
-    return {
-        "samples": sliced_wasserstein_distance(samples, images, seed=seed),
-        "images": (
-            sliced_wasserstein_distance(others, images, seed=seed)
-            if len(others) == len(images)
-            else None
-        ),
-        "num_samples": len(samples),
+    found = {"samples": samples, "reconstructions": None, "images": None}
+    if len(others) == len(images):
+        found["reconstructions"] = _reconstructions(
+            model, others, num_slots, batch_size, seed
+        )
+        found["images"] = others
+    distances = {
+        name: None
+        if pictures is None
+        else sliced_wasserstein_distance(pictures, images, seed=seed)
+        for name, pictures in found.items()
     }
+    return {**distances, "num_samples": len(samples)}
+
+
+def _reconstructions(model, images, num_slots, batch_size, seed):
+    """Returns the reconstructions of images, an array like them."""
+
+    @tf.function(reduce_retracing=True)
+    def reconstruct(batch, seeds):
+        draws = model.fixed_draws(tf.shape(batch)[0], num_slots, seed=seeds)
+        return model(batch, num_slots=num_slots, **draws)["reconstruction"]
+
+    parts = []
+    for index, start in enumerate(range(0, len(images), batch_size)):
+        batch = tf.constant(images[start : start + batch_size])
+        parts.append(reconstruct(batch, tf.constant([seed, index])).numpy())
+    return np.concatenate(parts)

@@ -122,11 +122,18 @@ def test_samples_are_compared_with_the_images_of_the_split(make_model, images):
     assert found["samples"] == sliced_wasserstein_distance(samples, images[:2])
     # The next two images are the comparison, where there are so many.
     assert found["images"] == sliced_wasserstein_distance(images[2:], images[:2])
+    draws = model.fixed_draws(2, seed=[0, 0])
+    decoded = model(images[2:], **draws)["reconstruction"].numpy()
+    expected = sliced_wasserstein_distance(decoded, images[:2])
+    assert found["reconstructions"] == pytest.approx(expected, rel=1e-3)
     text = distance_text(found)
+    for name in ("samples", "reconstructions"):
+        assert f"| {found[name]['mean']:.1f} |" in text
     assert "| sliced Wasserstein distance | 32 px" in text
     assert max(map(len, text.splitlines())) <= 100
     found = sample_distance(model, lambda number: data("test", number), 3)
-    assert found["num_samples"] == 3 and found["images"] is None
+    assert found["num_samples"] == 3
+    assert found["images"] is None and found["reconstructions"] is None
     assert "other images" not in distance_text(found)
 
 
