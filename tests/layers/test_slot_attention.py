@@ -126,7 +126,8 @@ def test_slots_are_equivariant_to_their_order_and_invariant_to_that_of_pixels():
     permuted, permuted_masks = layer(inputs[:, pixels], noise=noise[:, order])
     np.testing.assert_allclose(permuted, tf.gather(slots, order, axis=1), atol=1e-5)
     expected = log_masks.numpy()[:, order][:, :, pixels]
-    np.testing.assert_allclose(permuted_masks, expected, atol=1e-5)
+    # Logs down to -14, whose rounding depends on the place in a matrix product.
+    np.testing.assert_allclose(permuted_masks, expected, rtol=1e-5, atol=1e-5)
     assert np.abs(slots[:, 0] - slots[:, 1]).max() > 0.1
 
 
