@@ -84,7 +84,7 @@ def main(_):
     decode = tf.function(lambda latents: model.decode(latents)["reconstruction"])
 
     def distance(pictures):
-        return np.mean(sliced_wasserstein_distance(pictures, compared))
+        return sliced_wasserstein_distance(pictures, compared)["mean"]
 
     def distance_of(latents):
         parts = [decode(part) for part in tf.split(latents, _NUM_COMPARED // _PART)]
