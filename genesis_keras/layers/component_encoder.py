@@ -5,9 +5,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from genesis_keras.arguments import integer
+from genesis_keras.arguments import boolean, integer
 from genesis_keras.layers.blocks import activation_name, conv, dense
 from genesis_keras.layers.gaussian_statistics import posterior_statistics
+from genesis_keras.layers.mask_statistics import NUM_STATISTICS, mask_statistics
 from genesis_keras.types import Config, Shape, Tensor
 
 _FILTERS = (32, 32, 64, 64)
@@ -19,12 +20,15 @@ class ComponentEncoder(keras.layers.Layer):
     """Encodes the image under each mask, with all slots in one batch.
 
     Used by MONet and GENESIS: four 3x3 convolutions of stride 2 on [log mask, image],
-    followed by two dense layers.
+    followed by two dense layers. With `pooled_statistics`, which is not in their
+    papers, the dense layers also receive the eight numbers of `mask_statistics`: the
+    colour and position of a component are known from the first steps.
 
     Args:
         dim: D, the size of a latent. Defaults to 16.
         activation: Activation of all layers but the last: "elu" in GENESIS, "relu" in
             MONet.
+        pooled_statistics: Whether the dense layers receive the eight statistics.
         **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
@@ -45,11 +49,18 @@ class ComponentEncoder(keras.layers.Layer):
         TensorShape([2, 4, 16])
     """
 
-    def __init__(self, dim: int = 16, activation: str = "relu", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        dim: int = 16,
+        activation: str = "relu",
+        pooled_statistics: bool = False,
+        **kwargs: Any,
+    ) -> None:
         # With mixed precision the log masks stay float32 until they are concatenated.
         super().__init__(autocast=False, **kwargs)
         self.dim = integer("dim", dim, least=1)
         self.activation = activation_name("activation", activation)
+        self.pooled_statistics = boolean("pooled_statistics", pooled_statistics)
 
     def build(self, images_shape: Shape, log_masks_shape: Shape | None = None) -> None:
         _, height, width, channels = images_shape
@@ -67,23 +78,30 @@ class ComponentEncoder(keras.layers.Layer):
             self.convolutions.append(layer)
             height, width, channels = height // 2, width // 2, filters
         self.num_features = height * width * channels
-        self.hidden = dense(_HIDDEN_UNITS, self.num_features, name="hidden", **settings)
+        seen = self.num_features + NUM_STATISTICS * self.pooled_statistics
+        self.hidden = dense(_HIDDEN_UNITS, seen, name="hidden", **settings)
         self.posterior = dense(
             2 * self.dim, _HIDDEN_UNITS, dtype="float32", name="posterior"
         )
-        self.hidden.build((None, self.num_features))
+        self.hidden.build((None, seen))
         self.posterior.build((None, _HIDDEN_UNITS))
 
     def call(self, images: Tensor, log_masks: Tensor) -> tuple[Tensor, Tensor]:
         num_slots, height, width, _ = log_masks.shape[1:]
-        images = tf.tile(images[:, None], [1, num_slots, 1, 1, 1])
-        x = tf.concat([log_masks, images], axis=-1)  # [B, K, H, W, 4]
+        tiled = tf.tile(images[:, None], [1, num_slots, 1, 1, 1])
+        x = tf.concat([log_masks, tiled], axis=-1)  # [B, K, H, W, 4]
         x = tf.cast(tf.reshape(x, [-1, height, width, 4]), self.compute_dtype)
         for layer in self.convolutions:
             # "SAME" pads after; the release pads both sides, but the rest is unused.
             x = layer(tf.pad(x, [[0, 0], [1, 0], [1, 0], [0, 0]]))
-        x = self.hidden(tf.reshape(x, [-1, self.num_features]))  # order H, W, C
-        raw = tf.reshape(self.posterior(x), [-1, num_slots, 2 * self.dim])
+        x = tf.reshape(x, [-1, self.num_features])  # order H, W, C
+        if self.pooled_statistics:
+            masks = tf.reshape(tf.exp(log_masks), [-1, num_slots, height * width])
+            statistics = mask_statistics(images, masks)  # [B, K, 8]
+            statistics = tf.reshape(statistics, [-1, NUM_STATISTICS])
+            x = tf.concat([x, tf.cast(statistics, x.dtype)], axis=-1)
+        raw = self.posterior(self.hidden(x))
+        raw = tf.reshape(raw, [-1, num_slots, 2 * self.dim])
         return posterior_statistics(raw)
 
     def compute_output_shape(
@@ -97,4 +115,5 @@ class ComponentEncoder(keras.layers.Layer):
             **super().get_config(),
             "dim": self.dim,
             "activation": self.activation,
+            "pooled_statistics": self.pooled_statistics,
         }

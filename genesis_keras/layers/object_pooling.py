@@ -6,21 +6,16 @@ import keras
 import tensorflow as tf
 
 from genesis_keras.arguments import boolean, integer
-from genesis_keras.layers.blocks import (
-    NORM_EPSILON,
-    conv,
-    coordinates,
-    dense,
-)
+from genesis_keras.layers.blocks import NORM_EPSILON, conv, dense
 from genesis_keras.layers.conv_block import ConvBlock
 from genesis_keras.layers.gaussian_statistics import posterior_statistics
 from genesis_keras.layers.glimpses import mask_glimpses
+from genesis_keras.layers.mask_statistics import NUM_STATISTICS, mask_statistics
 from genesis_keras.layers.spatial_transformer import POSE_SIZE, mask_pose, pose_frames
 from genesis_keras.types import Config, Shape, Tensor
 
 _MASS_EPSILON = 1e-5
 _GLIMPSE_WIDTH = 8  # times F: units that look at a glimpse
-_NUM_STATISTICS = 8  # colour, coordinates, their squares, log mass
 
 
 @keras.saving.register_keras_serializable("genesis_keras")
@@ -87,7 +82,7 @@ class ObjectPooling(keras.layers.Layer):
 
     def build(self, input_shape: Shape) -> None:
         width = 2 * self.feature_dim
-        seen = width + _NUM_STATISTICS * self.pooled_statistics
+        seen = width + NUM_STATISTICS * self.pooled_statistics
         seen += _GLIMPSE_WIDTH * self.feature_dim * bool(self.glimpse_size)
         self.block = ConvBlock(self.feature_dim, dtype=self.dtype_policy, name="block")
         self.project = conv(
@@ -167,26 +162,3 @@ class ObjectPooling(keras.layers.Layer):
             "stop_mask_gradient": self.stop_mask_gradient,
             "spatial_transformer": self.spatial_transformer,
         }
-
-
-def mask_statistics(images: Tensor, masks: Tensor) -> Tensor:
-    """Returns simple statistics of the pixels under each mask, `[B, K, 8]`.
-
-    Args:
-        images: `[B, H, W, 3]`.
-        masks: Non-negative, `[B, K, H * W]`.
-
-    Returns:
-        Under each mask the mean of red, green, blue, y, x, y^2 and x^2 (coordinates in
-        [-1, 1]), and `log(1e-5 + share of the image)`. The means of an empty mask are
-        0.
-    """
-    height, width = images.shape[1:3]
-    grid = coordinates(height, width)[None]
-    grid = tf.broadcast_to(grid, [*tf.unstack(tf.shape(images)[:3]), 2])
-    values = tf.concat([images, grid, tf.square(grid)], axis=-1)
-    values = tf.reshape(values, [-1, height * width, _NUM_STATISTICS - 1])
-    mass = tf.reduce_sum(masks, axis=-1, keepdims=True)  # [B, K, 1]
-    means = tf.matmul(masks, values) / (mass + _MASS_EPSILON)
-    log_share = tf.math.log(mass / (height * width) + _MASS_EPSILON)
-    return tf.concat([means, log_share], axis=-1)

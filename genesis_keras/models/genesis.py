@@ -41,6 +41,7 @@ class Genesis(GenerativeModel):
         component_latent_dim: Size of z_c.
         autoregressive_prior: Whether the prior of z_m is conditioned on earlier slots;
             if False it is N(0, 1) for every slot.
+        pooled_statistics: See `ComponentEncoder`.
         pixel_scale: sigma_x of the likelihood.
         posterior_scale_bias: See `GenerativeModel`.
         initialization: See `GenerativeModel`.
@@ -81,6 +82,7 @@ class Genesis(GenerativeModel):
         mask_latent_dim: int = 64,
         component_latent_dim: int = 16,
         autoregressive_prior: bool = True,
+        pooled_statistics: bool = False,
         pixel_scale: float = 0.7,
         posterior_scale_bias: float = 0.0,
         initialization: str = "release",
@@ -103,6 +105,7 @@ class Genesis(GenerativeModel):
         self.autoregressive_prior = boolean(
             "autoregressive_prior", autoregressive_prior
         )
+        self.pooled_statistics = boolean("pooled_statistics", pooled_statistics)
         self._make_layers()
         self.build((None, self.image_size, self.image_size, 3))
         self.initialize(
@@ -124,7 +127,11 @@ class Genesis(GenerativeModel):
             self.image_size, dtype=policy, name="mask_decoder"
         )
         self.component_encoder = ComponentEncoder(
-            self.component_latent_dim, "elu", dtype=policy, name="component_encoder"
+            self.component_latent_dim,
+            "elu",
+            self.pooled_statistics,
+            dtype=policy,
+            name="component_encoder",
         )
         self.component_decoder = ComponentDecoder(
             self.image_size, 3, "elu", dtype=policy, name="component_decoder"
@@ -278,6 +285,7 @@ class Genesis(GenerativeModel):
             "mask_latent_dim": self.mask_latent_dim,
             "component_latent_dim": self.component_latent_dim,
             "autoregressive_prior": self.autoregressive_prior,
+            "pooled_statistics": self.pooled_statistics,
         }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from genesis_keras.arguments import choice, integer
+from genesis_keras.arguments import boolean, choice, integer
 from genesis_keras.distributions.latents import categorical_kl, sampled_kl
 from genesis_keras.distributions.pixel_mixture import mixture_mean, reconstruction_error
 from genesis_keras.layers.component_decoder import ComponentDecoder
@@ -43,6 +43,7 @@ class Monet(GenerativeModel):
             the slots, or "scope" for stick breaking.
         component_latent_dim: D, the size of a latent.
         attention_filters: Channels of the first block of the attention's UNet.
+        pooled_statistics: See `ComponentEncoder`.
         pixel_scale: sigma_x of the likelihood.
         posterior_scale_bias: See `GenerativeModel`.
         initialization: See `GenerativeModel`.
@@ -76,6 +77,7 @@ class Monet(GenerativeModel):
         mask_prior: str = "softmax",
         component_latent_dim: int = 16,
         attention_filters: int = 32,
+        pooled_statistics: bool = False,
         pixel_scale: float = 0.7,
         posterior_scale_bias: float = 0.0,
         initialization: str = "release",
@@ -98,12 +100,17 @@ class Monet(GenerativeModel):
         self.attention_filters = integer(
             "attention_filters", attention_filters, least=1
         )
+        self.pooled_statistics = boolean("pooled_statistics", pooled_statistics)
         policy = self.dtype_policy
         self.attention = RecurrentAttention(
             self.attention_filters, dtype=policy, name="attention"
         )
         self.component_encoder = ComponentEncoder(
-            self.component_latent_dim, "relu", dtype=policy, name="component_encoder"
+            self.component_latent_dim,
+            "relu",
+            self.pooled_statistics,
+            dtype=policy,
+            name="component_encoder",
         )
         self.component_decoder = ComponentDecoder(
             self.image_size, 4, "relu", dtype=policy, name="component_decoder"
@@ -201,4 +208,5 @@ class Monet(GenerativeModel):
             "mask_prior": self.mask_prior,
             "component_latent_dim": self.component_latent_dim,
             "attention_filters": self.attention_filters,
+            "pooled_statistics": self.pooled_statistics,
         }

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from genesis_keras.layers.component_decoder import ComponentDecoder
 from genesis_keras.layers.component_encoder import ComponentEncoder
+from genesis_keras.layers.mask_statistics import mask_statistics
 
 ACTIVATIONS = {"elu": tf.nn.elu, "relu": tf.nn.relu}
 
@@ -18,9 +19,10 @@ def kernels(layers):
     return [(layer.kernel.value, layer.bias.value) for layer in layers]
 
 
+@pytest.mark.parametrize("statistics", [False, True])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_encoder_equals_the_loop(activation):
-    encoder = ComponentEncoder(dim=5, activation=activation)
+def test_encoder_equals_the_loop(activation, statistics):
+    encoder = ComponentEncoder(5, activation, pooled_statistics=statistics)
     images, log_masks = normal(2, 32, 16, 3), -tf.abs(normal(2, 3, 32, 16, 1))
     mean, scale = encoder(images, log_masks)
     assert mean.shape == scale.shape == (2, 3, 5)
@@ -31,7 +33,11 @@ def test_encoder_equals_the_loop(activation):
             x = ACTIVATIONS[activation](tf.nn.conv2d(x, kernel, 2, "VALID") + bias)
         assert x.shape == (2, 2, 1, 64)
         (kernel, bias), (last, last_bias) = kernels([encoder.hidden, encoder.posterior])
-        hidden = ACTIVATIONS[activation](tf.reshape(x, [2, -1]) @ kernel + bias)
+        seen = tf.reshape(x, [2, -1])
+        if statistics:
+            mask = tf.reshape(tf.exp(log_masks[:, k]), [2, 1, -1])
+            seen = tf.concat([seen, mask_statistics(images, mask)[:, 0]], axis=-1)
+        hidden = ACTIVATIONS[activation](seen @ kernel + bias)
         raw = hidden @ last + last_bias
         np.testing.assert_allclose(mean[:, k], raw[:, :5], atol=1e-5)
         expected = tf.math.softplus(raw[:, 5:] + 0.5) + 1e-8
@@ -98,7 +104,7 @@ def test_bad_sides_are_named():
 
 
 @pytest.mark.parametrize(
-    "layer", [ComponentEncoder(4, "elu"), ComponentDecoder(16, 4, "elu")]
+    "layer", [ComponentEncoder(4, "elu", True), ComponentDecoder(16, 4, "elu")]
 )
 def test_config_round_trip(layer):
     clone = type(layer).from_config(layer.get_config())

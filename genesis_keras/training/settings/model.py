@@ -83,7 +83,7 @@ class ModelSettings:
     pooled_statistics: bool = setting(
         False,
         "Give the latents the mean colour, position and size of their mask.",
-        of=V2,
+        of=LIKELIHOOD,
     )
     glimpse_size: int = setting(
         0, "Side of the glimpses of masks that latents see; 0: none.", of=V2, least=0
