@@ -1,6 +1,7 @@
 """sigma_x over the training steps, and GECO's goal that follows it."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -94,6 +95,11 @@ class PixelScale(keras.layers.Layer):
             goal_at_scale(goal, self.start, self.at(s), num_values)
             for s in (step, step - 1)
         ]
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        # Weights of a model with a constant sigma_x are a good start, too.
+        if len(store):
+            super().load_own_variables(store)
 
     def get_config(self) -> Config:
         return {

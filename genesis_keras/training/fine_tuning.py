@@ -40,6 +40,7 @@ OF_RECIPE = (
     "mask_responsibility_steps",
     "pixel_scale",
     "pixel_scale_final",
+    "pixel_scale_steps",
     "posterior_scale_bias",
     "initialization",
 )

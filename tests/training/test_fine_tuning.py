@@ -97,6 +97,24 @@ def test_weights_are_the_presets_and_the_rest_starts_anew(preset):
         build_model(dataclasses.replace(config, kernel="gaussian"))
 
 
+@pytest.mark.parametrize(("before", "after"), [(4, 0), (0, 4), (4, 6)])
+def test_sigma_x_changes_as_in_the_new_run(tmp_path, before, after):
+    scales = {"pixel_scale": 0.7, "pixel_scale_final": 0.2}
+    source = build_model(
+        resolve({"feature_dim": 8, "pixel_scale_steps": before, **scales})
+    )
+    if before:
+        source.changing_scale.set_step(before)
+    source.save_to_preset(tmp_path / "preset")
+    chosen = {"init_from_preset": str(tmp_path / "preset"), "pixel_scale": 0.5}
+    config = resolve({**chosen, "pixel_scale_steps": after})
+    model = build_model(config)
+    if after:
+        model.changing_scale.set_step(0)
+    np.testing.assert_allclose(model.current_pixel_scale, 0.5, rtol=1e-6)
+    assert resolve(chosen).pixel_scale_steps == 0  # of the recipe, not of the preset
+
+
 def test_a_search_leaves_the_architecture_alone(preset):
     config = resolve({"init_from_preset": preset[1]})
     searched = {
