@@ -93,11 +93,13 @@ _FLAT_COLORS = {"region_passes": 32, "region_edge_scale": 0.06, "kuwahara_passes
 
 # On black, with a small sigma_x from the first step, a spare slot drew whatever the
 # others did not, and these lost two of three colours. A large one lets all slots learn.
+# Without clipping, a single large gradient undid it (one of two runs).
 _ON_BLACK = {
     "pixel_scale": 0.7,
     "pixel_scale_final": 0.15,
-    "pixel_scale_steps": 800,
+    "pixel_scale_steps": 1_000,
     "geco_goal": 0.5655,
+    "clip_norm": 1.0,
 }
 
 RECIPES = {
