@@ -84,5 +84,7 @@ def command_of(config: RunConfig) -> str:
         for name, value in settings.items()
         if name not in _PLACES and value != usual[name]
     }
+    if "goal_mse" in chosen:
+        chosen.pop("geco_goal", None)  # follows from it, and only one can be given
     flags = [f"--{name}={value}" for name, value in chosen.items()]
     return shlex.join(["python", "train.py", *flags])

@@ -193,6 +193,9 @@ def test_the_command_of_a_run():
     )
     paper = command_of(resolve({"recipe": "paper", "learning_rate": 0.5}))
     assert paper == "python train.py --recipe=paper --learning_rate=0.5"
+    # A goal in nats that follows from the squared error is not repeated.
+    by_error = {"recipe": "fast", "goal_mse": 0.005}
+    assert command_of(resolve(by_error)) == "python train.py --goal_mse=0.005"
 
 
 def test_the_table_without_a_run(tmp_path, monkeypatch, capsys):
