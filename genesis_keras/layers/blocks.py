@@ -17,6 +17,7 @@ from genesis_keras.arguments import quoted
 from genesis_keras.types import Layer, Tensor
 
 NORM_EPSILON = 1e-5
+MASS_EPSILON = 1e-5  # keeps means under an empty mask finite
 NORM_GROUPS = 8
 # Which of the 3 taps fall on the same input pixel after upsampling, along a side.
 _TAP_SUMS = [[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]]

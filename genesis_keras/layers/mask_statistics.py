@@ -2,13 +2,11 @@
 
 import tensorflow as tf
 
-from genesis_keras.layers.blocks import coordinates
+from genesis_keras.layers.blocks import MASS_EPSILON, coordinates
 from genesis_keras.types import Tensor
 
 NUM_STATISTICS = 8
 """Red, green, blue, two coordinates, their squares, log mass."""
-
-_MASS_EPSILON = 1e-5
 
 
 def mask_statistics(images: Tensor, masks: Tensor) -> Tensor:
@@ -29,6 +27,6 @@ def mask_statistics(images: Tensor, masks: Tensor) -> Tensor:
     values = tf.concat([images, grid, tf.square(grid)], axis=-1)
     values = tf.reshape(values, [-1, height * width, NUM_STATISTICS - 1])
     mass = tf.reduce_sum(masks, axis=-1, keepdims=True)  # [B, K, 1]
-    means = tf.matmul(masks, values) / (mass + _MASS_EPSILON)
-    log_share = tf.math.log(mass / (height * width) + _MASS_EPSILON)
+    means = tf.matmul(masks, values) / (mass + MASS_EPSILON)
+    log_share = tf.math.log(mass / (height * width) + MASS_EPSILON)
     return tf.concat([means, log_share], axis=-1)

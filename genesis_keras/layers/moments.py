@@ -2,9 +2,8 @@
 
 import tensorflow as tf
 
+from genesis_keras.layers.blocks import MASS_EPSILON
 from genesis_keras.types import Tensor
-
-_MASS_EPSILON = 1e-5
 
 
 def position_moments(marginal: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
@@ -17,7 +16,7 @@ def position_moments(marginal: Tensor, positions: Tensor) -> tuple[Tensor, Tenso
         marginal: Mass of the masks at each position `[B, K, N]`.
         positions: `[N]`, evenly spaced.
     """
-    mass = tf.reduce_sum(marginal, axis=-1, keepdims=True) + _MASS_EPSILON
+    mass = tf.reduce_sum(marginal, axis=-1, keepdims=True) + MASS_EPSILON
     mean = tf.reduce_sum(marginal * positions, axis=-1, keepdims=True) / mass
     variance = tf.square(positions - mean)
     variance = tf.reduce_sum(marginal * variance, axis=-1, keepdims=True) / mass

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from genesis_keras.arguments import boolean, integer
-from genesis_keras.layers.blocks import NORM_EPSILON, conv, dense
+from genesis_keras.layers.blocks import MASS_EPSILON, NORM_EPSILON, conv, dense
 from genesis_keras.layers.conv_block import ConvBlock
 from genesis_keras.layers.gaussian_statistics import posterior_statistics
 from genesis_keras.layers.glimpses import mask_glimpses
@@ -14,7 +14,6 @@ from genesis_keras.layers.mask_statistics import NUM_STATISTICS, mask_statistics
 from genesis_keras.layers.spatial_transformer import POSE_SIZE, mask_pose, pose_frames
 from genesis_keras.types import Config, Shape, Tensor
 
-_MASS_EPSILON = 1e-5
 _GLIMPSE_WIDTH = 8  # times F: units that look at a glimpse
 
 
@@ -130,7 +129,7 @@ class ObjectPooling(keras.layers.Layer):
         features = tf.reshape(features, [batch, num_pixels, 2 * self.feature_dim])
         masks = tf.reshape(masks, [batch, num_slots, num_pixels])
         mass = tf.reduce_sum(masks, axis=-1, keepdims=True)
-        pooled = tf.matmul(masks, features) / (mass + _MASS_EPSILON)  # [B, K, 2F]
+        pooled = tf.matmul(masks, features) / (mass + MASS_EPSILON)  # [B, K, 2F]
         pooled = self.norm(pooled)
         if self.pooled_statistics:
             pooled = tf.concat([pooled, mask_statistics(images, masks)], axis=-1)

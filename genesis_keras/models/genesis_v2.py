@@ -5,19 +5,17 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from genesis_keras.arguments import boolean, choice, integer
 from genesis_keras.distributions.latents import sampled_kl
 from genesis_keras.distributions.pixel_mixture import mixture_mean, reconstruction_error
-from genesis_keras.layers.blocks import NORM_GROUPS, slots_of
-from genesis_keras.layers.instance_colouring import NORMALIZATIONS
+from genesis_keras.layers.blocks import slots_of
 from genesis_keras.layers.random_source import ALGORITHM, seed_pair
 from genesis_keras.layers.stick_breaking import LOG_ZERO
 from genesis_keras.models.generative import GenerativeModel
 from genesis_keras.models.genesis_v2_layers import (
     MASK_TERMS,
-    MAX_CHANNELS,
     SETTINGS,
     build_layers,
+    checked_settings,
     make_layers,
 )
 from genesis_keras.models.outputs import check_outputs
@@ -170,27 +168,8 @@ class GenesisV2(GenerativeModel):
             seed,
             **kwargs,
         )
-        arguments |= {
-            "feature_dim": integer(
-                "feature_dim", feature_dim, NORM_GROUPS, MAX_CHANNELS, NORM_GROUPS
-            ),
-            "object_latent_dim": integer(
-                "object_latent_dim", object_latent_dim, 8, also=0
-            ),
-            "decoder_widening": integer("decoder_widening", decoder_widening, 1),
-            "semi_convolution": boolean("semi_convolution", semi_convolution),
-            "autoregressive_prior": boolean(
-                "autoregressive_prior", autoregressive_prior
-            ),
-            "learned_prior_start": boolean("learned_prior_start", learned_prior_start),
-            "prior_components": integer("prior_components", prior_components, 1, 256),
-            "prior_couplings": integer("prior_couplings", prior_couplings, 0, 32),
-            "mask_normalization": choice(
-                "mask_normalization", mask_normalization, NORMALIZATIONS
-            ),
-        }
-        for name in SETTINGS:
-            setattr(self, name, arguments[name])
+        for name, value in checked_settings(arguments).items():
+            setattr(self, name, value)
         self.mask_objective = MaskObjective(**self._chosen(MASK_TERMS))
         make_layers(self)
         self.build((None, self.image_size, self.image_size, 3))

@@ -2,16 +2,18 @@
 
 import functools
 
+from genesis_keras.arguments import boolean, choice, integer
 from genesis_keras.layers.autoregressive_prior import AutoregressivePrior
+from genesis_keras.layers.blocks import NORM_GROUPS
 from genesis_keras.layers.broadcast_decoder import BroadcastDecoder
 from genesis_keras.layers.conv_block import ConvBlock
-from genesis_keras.layers.instance_colouring import InstanceColouring
+from genesis_keras.layers.instance_colouring import NORMALIZATIONS, InstanceColouring
 from genesis_keras.layers.mixture_prior import MixturePrior
 from genesis_keras.layers.object_pooling import ObjectPooling
 from genesis_keras.layers.semi_convolution import SemiConvolution
 from genesis_keras.layers.unet import UNet
 from genesis_keras.objectives.mask_objective import MaskObjective
-from genesis_keras.types import Model, Shape
+from genesis_keras.types import Config, Model, Shape
 
 MAX_CHANNELS = 64  # upper limit of the decoder's channels for any feature_dim
 # Constructor arguments by the layer that uses them; the base class has the others.
@@ -34,6 +36,21 @@ SETTINGS = (
     "prior_couplings"
 ).split() + [*_EMBEDDING, *_POOLING, *MASK_TERMS]
 
+# Checks of the settings that are of no single layer; the layers check the others.
+_CHECKS = {
+    "feature_dim": functools.partial(
+        integer, least=NORM_GROUPS, most=MAX_CHANNELS, multiple_of=NORM_GROUPS
+    ),
+    "object_latent_dim": functools.partial(integer, least=8, also=0),
+    "decoder_widening": functools.partial(integer, least=1),
+    "prior_components": functools.partial(integer, least=1, most=256),
+    "prior_couplings": functools.partial(integer, least=0, most=32),
+    "semi_convolution": boolean,
+    "autoregressive_prior": boolean,
+    "learned_prior_start": boolean,
+    "mask_normalization": functools.partial(choice, choices=NORMALIZATIONS),
+}
+
 
 def decoder_filters(feature_dim: int, widening: int) -> tuple[int, ...]:
     """Returns the channels of the four blocks of the decoder, coarsest first.
@@ -43,6 +60,21 @@ def decoder_filters(feature_dim: int, widening: int) -> tuple[int, ...]:
         widening: Factor from the third block to the second and to the first.
     """
     return tuple(feature_dim * widening**power for power in (2, 1, 0, 0))
+
+
+def checked_settings(arguments: Config) -> Config:
+    """Returns the `SETTINGS` among the constructor's arguments.
+
+    Args:
+        arguments: Dict of all arguments by name.
+
+    Raises:
+        ValueError: If a value is out of range or of the wrong type. `make_layers`
+            raises it for settings that a layer checks.
+    """
+    settings = {name: arguments[name] for name in SETTINGS}
+    checked = {name: check(name, settings[name]) for name, check in _CHECKS.items()}
+    return settings | checked
 
 
 def make_layers(model: Model) -> None:

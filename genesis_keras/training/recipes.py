@@ -85,7 +85,7 @@ _FLAT_COLORS = {"region_passes": 32, "region_edge_scale": 0.06, "kuwahara_passes
 
 # On black, with a small sigma_x from the first step, a spare slot drew whatever the
 # others did not, and these lost two of three colours. A large one lets all slots learn.
-# Without clipping, a single large gradient undid it (one of two runs).
+# Without clipping a jump of the loss undid it in step 600 to 700 (one run).
 _ON_BLACK = {
     "pixel_scale": 0.7,
     "pixel_scale_final": 0.15,

@@ -104,7 +104,7 @@ def test_bad_sides_are_named():
 
 
 @pytest.mark.parametrize(
-    "layer", [ComponentEncoder(4, "elu", True), ComponentDecoder(16, 4, "elu")]
+    "layer", [ComponentEncoder(4, "elu"), ComponentDecoder(16, 4, "elu")]
 )
 def test_config_round_trip(layer):
     clone = type(layer).from_config(layer.get_config())

@@ -143,6 +143,14 @@ def test_recipes_name_models_and_settings_that_exist():
         assert recipe.model_settings.keys() <= MODELS.keys()
 
 
+@pytest.mark.parametrize("model", ["genesis", "monet"])
+def test_the_baselines_do_not_take_over_what_was_tuned_for_genesis_v2(model):
+    settings = {"recipe": "fast", "dataset": "sprites/easy"}
+    ours, theirs = (resolve({**settings, "model": m}) for m in ("genesis_v2", model))
+    assert ours.pixel_scale_steps == 1_000 and ours.clip_norm == 1.0
+    assert theirs.pixel_scale_steps == 0 and theirs.clip_norm == 0.0
+
+
 def test_slot_attention_has_its_schedule():
     config = resolve({"model": "slot_attention", "recipe": "paper"})
     assert config.batch_size == 64
