@@ -19,6 +19,7 @@ _FACTS = {
     "date": "written on",
     "licence": "licence",
 }
+_EARLIER_FACTS = ("name", "dataset", "steps", "minutes", "command")
 _UNKNOWN = "not recorded"
 _COLUMNS = (
     "preset",
@@ -53,6 +54,7 @@ def model_card(name: str, metadata: Config) -> str:
         f'```python\nimport genesis_keras\n\nmodel = genesis_keras.{kind}.from_preset("'
         f'{name}")\nfound = genesis_keras.segment(model, "picture.png")\n```',
         "## Training\n\n" + _facts_table(metadata),
+        *_earlier_training(metadata.get("earlier_training") or []),
         "## Scores\n\n" + _scores_table(metadata.get("scores") or {}),
     ]
     return "\n\n".join(parts) + "\n"
@@ -64,7 +66,7 @@ def presets_table(presets: dict[str, Config]) -> str:
     Args:
         presets: Dict from names to metadata. Scores are those of the first split, with
             the number of slots of training: pi are the object masks, m the attention
-            masks.
+            masks. Minutes include those of earlier runs that the training continued.
     """
     lines = ["| " + " | ".join(_COLUMNS) + " |", "| --- " * len(_COLUMNS) + "|"]
     for name, metadata in presets.items():
@@ -77,7 +79,7 @@ def presets_table(presets: dict[str, Config]) -> str:
             f"{metadata['image_size']}",
             f"{metadata['num_slots']}",
             f"{metadata['parameters']:,}",
-            _text(metadata.get("minutes")),
+            _text(_all_minutes(metadata)),
             *(
                 _score(scores, f"{kind}/{score}")
                 for kind in _KINDS
@@ -123,6 +125,27 @@ def _facts_table(metadata):
     found = ", ".join(f"{k} {v}" for k, v in metadata.get("versions", {}).items())
     lines.append(f"| versions | {found or _UNKNOWN} |")
     return "\n".join(lines)
+
+
+def _earlier_training(runs):
+    """Returns the paragraphs about the runs that the training continued."""
+    if not runs:
+        return []
+    rows = [
+        [f"`{run['name']}`", *(_text(run.get(name)) for name in _EARLIER_FACTS[1:-1])]
+        + [f"`{_text(run.get('command'))}`"]
+        for run in runs
+    ]
+    lines = ["| " + " | ".join(row) + " |" for row in (_EARLIER_FACTS, *rows)]
+    lines.insert(1, "| --- " * len(_EARLIER_FACTS) + "|")
+    return ["It continued the training of these runs, in this order:", "\n".join(lines)]
+
+
+def _all_minutes(metadata):
+    """Returns the minutes of a training and of those that it continued, or None."""
+    runs = [*(metadata.get("earlier_training") or []), metadata]
+    minutes = [run.get("minutes") for run in runs]
+    return None if None in minutes else round(sum(minutes), 2)
 
 
 def _scores_table(scores):

@@ -37,9 +37,11 @@ def write_preset(
         folder: The folder. An existing preset is replaced; other contents are an error.
         metadata: Dict of JSON types. The model card uses `description`, `dataset`,
             `command`, `steps`, `seed`, `minutes`, `hardware`, `commit`, `versions`,
-            `scores` (split -> mode of slots -> scores as `evaluate` returns them) and
-            `licence`. Added are `class`, `parameters`, `image_size`, `num_slots`,
-            `weights_dtype`, `date` and `versions`.
+            `earlier_training` (list of the runs that the training continued, oldest
+            first, dicts of `name` and those facts), `scores` (split -> mode of slots ->
+            scores as `evaluate` returns them) and `licence`. Added are `class`,
+            `parameters`, `image_size`, `num_slots`, `weights_dtype`, `date` and
+            `versions`.
         weights_dtype: "float32", or "float16" for a file of half the size.
         examples: Example images, uint8 `[N, H, W, 3]`.
 

@@ -5,7 +5,9 @@ import pathlib
 import shlex
 
 from genesis_keras.data.registry import get_spec
-from genesis_keras.presets.layout import RUN_PRESET
+from genesis_keras.presets.finding import bundled_names, preset_name
+from genesis_keras.presets.layout import HUB, RUN_PRESET
+from genesis_keras.presets.reading import read_metadata
 from genesis_keras.presets.writing import write_preset
 from genesis_keras.training.config import resolve
 from genesis_keras.training.provenance import KEPT
@@ -13,6 +15,7 @@ from genesis_keras.training.run_config import RunConfig
 from genesis_keras.types import Config, Model, PathLike
 
 _PLACES = ("data_dir", "manual_dir")  # of one machine
+_EARLIER = ("command", "dataset", "steps", "seed", "minutes", "hardware", "commit")
 
 
 def write_run_preset(
@@ -46,6 +49,7 @@ def run_metadata(config: RunConfig, record: Config | None) -> Config:
         record: The `run_record` of the model, `{}` if unknown.
     """
     settings = dataclasses.asdict(config) | dict.fromkeys(_PLACES, "")
+    settings["init_from_preset"] = _portable(config.init_from_preset)
     known = {name: record.get(name) or None for name in KEPT}
     if known["versions"] is None:
         del known["versions"]  # those of the writing remain
@@ -57,6 +61,7 @@ def run_metadata(config: RunConfig, record: Config | None) -> Config:
         "seed": config.seed,
         "licence": None,
         **known,
+        "earlier_training": _earlier_training(config.init_from_preset),
         "scores": {},
     }
 
@@ -84,7 +89,31 @@ def command_of(config: RunConfig) -> str:
         for name, value in settings.items()
         if name not in _PLACES and value != usual[name]
     }
+    if "init_from_preset" in chosen:
+        chosen["init_from_preset"] = _portable(config.init_from_preset)
     if "goal_mse" in chosen:
         chosen.pop("geco_goal", None)  # follows from it, and only one can be given
     flags = [f"--{name}={value}" for name, value in chosen.items()]
     return shlex.join(["python", "train.py", *flags])
+
+
+def _portable(preset):
+    """Returns the address of a preset; the name alone of a folder of this machine."""
+    if not preset or preset.startswith(HUB) or preset in bundled_names():
+        return preset
+    return preset_name(preset)
+
+
+def _earlier_training(preset):
+    """Returns facts of the runs that a run continues, oldest first; `[]` if unknown."""
+    if not preset:
+        return []
+    try:
+        metadata = read_metadata(preset)
+    except (OSError, ValueError):
+        return []  # moved or replaced since the run has read it
+    earlier = {name: metadata.get(name) for name in _EARLIER}
+    return [
+        *(metadata.get("earlier_training") or []),
+        {"name": _portable(preset), **earlier},
+    ]

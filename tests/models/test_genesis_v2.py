@@ -312,6 +312,11 @@ def test_training_step_compiles_under_xla(make_model, images, monkeypatch):
         ({"kernel": "cubic"}, "cubic"),
         ({"embedding_dim": 1}, "embedding_dim.*1"),
         ({"initialization": "zeros"}, "initialization.*zeros"),
+        ({"decoder_widening": 0}, "decoder_widening.*0"),
+        ({"prior_components": 0}, "prior_components.*0"),
+        ({"prior_components": 257}, "prior_components.*at most 256; got 257"),
+        ({"prior_couplings": -1}, "prior_couplings.*-1"),
+        ({"prior_couplings": 33}, "prior_couplings.*at most 32; got 33"),
     ],
 )
 def test_bad_settings_are_named(make_model, settings, message):

@@ -9,11 +9,15 @@ import pytest
 
 from genesis_keras.models.registry import MODELS
 from genesis_keras.models.slot_attention import SlotAttentionModel
+from genesis_keras.presets.card import presets_table
+from genesis_keras.presets.reading import read_metadata
+from genesis_keras.presets.writing import write_preset
 from genesis_keras.training import fine_tuning
 from genesis_keras.training.config import resolve
 from genesis_keras.training.continuing import locate
 from genesis_keras.training.run import build_model, train
 from genesis_keras.training.run_config import RunConfig
+from genesis_keras.training.run_preset import command_of, run_metadata
 from genesis_keras.training.search import search_space
 
 SETTINGS = {
@@ -160,3 +164,33 @@ def test_a_fine_tuned_run_goes_on_without_its_preset(tmp_path, data_dir):
     model = train(again, tmp_path / "run", resume=True)
     assert int(model.optimizer.iterations) == 2
     assert again.init_from_preset == str(folder)
+
+
+def test_the_preset_tells_the_whole_training(preset, tmp_path):
+    source, _ = preset
+    config = resolve({"recipe": "fast"})
+    record = {"minutes": 3.5, "hardware": "1 core of Z80"}
+    first = run_metadata(config, record)
+    assert first["earlier_training"] == []
+    facts = {"minutes": 2.0}
+    for name in ("first", "second"):
+        folder = tmp_path / name / "preset"
+        write_preset(source, folder, {**first, **facts})
+        config = dataclasses.replace(config, init_from_preset=str(folder))
+        first = run_metadata(config, record)
+    assert [run["name"] for run in first["earlier_training"]] == ["first", "second"]
+    assert [run["minutes"] for run in first["earlier_training"]] == [2.0, 2.0]
+    # Folders of this machine mean nothing to others.
+    assert first["settings"]["init_from_preset"] == "second"
+    assert "--init_from_preset=second" in first["command"]
+    assert str(tmp_path) not in json.dumps(first)
+    card = (tmp_path / "second" / "preset" / "README.md").read_text()
+    assert "| `first` | sprites/hard | 5000 | 2.0 | `python train.py` |" in card
+    table = presets_table({"third": {**read_metadata(str(folder)), **first}})
+    assert "| 7.5 |" in table  # 3.5 + 2 + 2 minutes
+
+    shutil.rmtree(tmp_path / "second")
+    assert run_metadata(config, record)["earlier_training"] == []
+    for name in ("hf://someone/name", "genesis_v2_sprites_hard"):
+        config = dataclasses.replace(config, init_from_preset=name)
+        assert f"--init_from_preset={name}" in command_of(config)
