@@ -9,7 +9,7 @@ from genesis_keras.presets.finding import bundled_names, preset_name
 from genesis_keras.presets.layout import HUB, RUN_PRESET
 from genesis_keras.presets.reading import read_metadata
 from genesis_keras.presets.writing import write_preset
-from genesis_keras.training.config import resolve
+from genesis_keras.training.config import models_with, resolve
 from genesis_keras.training.provenance import KEPT
 from genesis_keras.training.run_config import RunConfig
 from genesis_keras.types import Config, Model, PathLike
@@ -87,7 +87,9 @@ def command_of(config: RunConfig) -> str:
     chosen |= {
         name: value
         for name, value in settings.items()
-        if name not in _PLACES and value != usual[name]
+        if name not in _PLACES
+        and config.model in models_with(name)
+        and value != usual[name]
     }
     if "init_from_preset" in chosen:
         chosen["init_from_preset"] = _portable(config.init_from_preset)

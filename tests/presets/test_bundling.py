@@ -1,5 +1,6 @@
 """Presets of runs, with the scores of the stored weights."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -196,6 +197,9 @@ def test_the_command_of_a_run():
     # A goal in nats that follows from the squared error is not repeated.
     by_error = {"recipe": "fast", "goal_mse": 0.005}
     assert command_of(resolve(by_error)) == "python train.py --goal_mse=0.005"
+    # Nor are settings that the model does not have: train.py refuses them.
+    other = dataclasses.replace(resolve({"model": "monet"}), mask_guidance_steps=7)
+    assert command_of(other) == "python train.py --model=monet"
 
 
 def test_the_table_without_a_run(tmp_path, monkeypatch, capsys):
