@@ -54,6 +54,7 @@ ALLOWED = {
         "storage",
         "archive_sizes",
         "environment",
+        "presets",
     },
     "export": {"models", "metrics", "data", "storage"},
     "convert": {

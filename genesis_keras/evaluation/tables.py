@@ -13,6 +13,7 @@ from genesis_keras.evaluation.models_table import (
     our_columns,
     paper_columns,
 )
+from genesis_keras.presets.finding import preset_name
 
 if TYPE_CHECKING:
     from genesis_keras.evaluation.groups import Group, Run
@@ -210,8 +211,12 @@ def runs_table(runs: "Sequence[Run]") -> Table:
         cells = [str(settings.get(name, "?")) for name in names]
         minutes = f"{run.watch[-1]['seconds'] / 60:.1f}" if run.watch else "?"
         state = f"not scored: {run.error}" if run.error else "scored"
+        if start := settings.get("init_from_preset"):
+            state += f"; started from {preset_name(start)}"
         rows.append([run.name, *cells, minutes, state.replace("|", "/")])
     note = "Minutes of training, its validations and pictures included."
+    if any(run.settings.get("init_from_preset") for run in runs):
+        note += " Those of the weights from which a run started are not included."
     return Table("Runs", header, rows, note)
 
 

@@ -19,6 +19,7 @@ from genesis_keras.evaluation.tables import (
     density_table,
     flexible_table,
     objects_table,
+    runs_table,
     segmentation_table,
     slots_table,
 )
@@ -251,3 +252,11 @@ def test_a_report_of_nothing_is_an_error(runs, tmp_path):
     with pytest.raises(ValueError, match="none of the runs.*broken: damaged"):
         write_report(tmp_path / "out", runs[-1:], Protocol(), {}, "")
     assert not (tmp_path / "out").exists()
+
+
+def test_runs_that_started_from_a_preset_say_so(runs):
+    assert "started from" not in runs_table(runs).markdown()
+    runs[0].settings["init_from_preset"] = "/somewhere/first/preset"
+    table = runs_table(runs).markdown()
+    assert "scored; started from first |" in table and "/somewhere" not in table
+    assert "from which a run started are not included" in table
