@@ -201,7 +201,8 @@ def test_chief_and_two_workers_share_a_search(tmp_path):
     ran = [outputs[name][0].count("\ntrial ") for name in ("tuner0", "tuner1")]
     assert sum(ran) == 4
     best = json.loads((tmp_path / "best.json").read_text())
-    assert best["num_slots"] in (3, 4, 5)
+    usual = resolve({}).num_slots
+    assert best["num_slots"] in (usual - 1, usual, usual + 1)
 
 
 @pytest.mark.parametrize("content", ["", "[1]", "{"])
