@@ -199,8 +199,8 @@ RECIPES = {
         },
         model_settings={
             # The settings above were tuned for GENESIS-V2. What carries over to the
-            # baselines, and what was not tried, is in docs/results.md.
-            # As GENESIS-V2 on black; tried on sprites/easy only.
+            # baselines, and what was not tried, is in docs/results.md. GENESIS takes
+            # those of GENESIS-V2 on black, and was tried on sprites/easy only.
             "genesis": {
                 "steps": 3_500,
                 "warmup_steps": 100,

@@ -107,13 +107,13 @@ def _portable(preset):
 
 
 def _earlier_training(preset):
-    """Returns facts of the runs that a run continues, oldest first; `[]` if unknown."""
+    """Returns facts of the runs that a run continues, oldest first."""
     if not preset:
         return []
     try:
         metadata = read_metadata(preset)
     except (OSError, ValueError):
-        return []  # moved or replaced since the run has read it
+        metadata = {}  # moved since the run has read it: its facts are unknown
     earlier = {name: metadata.get(name) for name in _EARLIER}
     return [
         *(metadata.get("earlier_training") or []),

@@ -167,7 +167,7 @@ def test_a_fine_tuned_run_goes_on_without_its_preset(tmp_path, data_dir):
 
 
 def test_the_preset_tells_the_whole_training(preset, tmp_path):
-    source, _ = preset
+    source, source_folder = preset
     config = resolve({"recipe": "fast"})
     record = {"minutes": 3.5, "hardware": "1 core of Z80"}
     first = run_metadata(config, record)
@@ -189,8 +189,13 @@ def test_the_preset_tells_the_whole_training(preset, tmp_path):
     table = presets_table({"third": {**read_metadata(str(folder)), **first}})
     assert "| 7.5 |" in table  # 3.5 + 2 + 2 minutes
 
+    # Where the preset is gone, its minutes are unknown, and so is the sum.
     shutil.rmtree(tmp_path / "second")
-    assert run_metadata(config, record)["earlier_training"] == []
+    gone = run_metadata(config, record)
+    (earlier,) = gone["earlier_training"]
+    assert earlier["name"] == "second" and earlier["minutes"] is None
+    table = presets_table({"third": {**first, **read_metadata(source_folder), **gone}})
+    assert "| not recorded |" in table
     for name in ("hf://someone/name", "genesis_v2_sprites_hard"):
         config = dataclasses.replace(config, init_from_preset=name)
         assert f"--init_from_preset={name}" in command_of(config)
