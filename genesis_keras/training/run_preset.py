@@ -5,7 +5,7 @@ import pathlib
 import shlex
 
 from genesis_keras.data.registry import get_spec
-from genesis_keras.presets.finding import bundled_names, preset_name
+from genesis_keras.presets.finding import preset_name
 from genesis_keras.presets.layout import HUB, RUN_PRESET
 from genesis_keras.presets.reading import read_metadata
 from genesis_keras.presets.writing import write_preset
@@ -101,7 +101,7 @@ def command_of(config: RunConfig) -> str:
 
 def _portable(preset):
     """Returns the address of a preset; the name alone of a folder of this machine."""
-    if not preset or preset.startswith(HUB) or preset in bundled_names():
+    if not preset or preset.startswith(HUB):
         return preset
     return preset_name(preset)
 
