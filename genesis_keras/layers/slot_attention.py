@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from genesis_keras.arguments import integer
+from genesis_keras.arguments import boolean, integer
 from genesis_keras.layers.random_source import RandomSource
 from genesis_keras.types import Config, Shape, Tensor
 
@@ -23,11 +23,18 @@ class SlotAttention(keras.layers.Layer):
     pixels, by a GRU and a residual MLP. The layer is equivariant to permutations of the
     slots' noise (Locatello et al., NeurIPS 2020, Section 2.1).
 
+    With `implicit_gradient`, an extension of that paper, the iterations are considered
+    a search for a fixed point, whose gradient is approximated to first order by that of
+    the last iteration (Chang, Griffiths and Levine, NeurIPS 2022). The gradient of the
+    slots before it goes straight to the initial slots (Jia, Liu and Huang, ICLR 2023).
+
     Args:
         num_slots: Number of slots K; a call may use another K.
         slot_dim: D, the size of slots, keys, queries and values.
         num_iterations: Number of iterations; a call may use another number.
         hidden_dim: Hidden units of the MLP.
+        implicit_gradient: Whether gradients skip all iterations but the last. Outputs
+            do not depend on it.
         seed: Random seed of the noise.
         **kwargs: Keyword arguments of `keras.layers.Layer`.
 
@@ -57,6 +64,7 @@ class SlotAttention(keras.layers.Layer):
         slot_dim: int = 64,
         num_iterations: int = 3,
         hidden_dim: int = 128,
+        implicit_gradient: bool = False,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -65,6 +73,7 @@ class SlotAttention(keras.layers.Layer):
         self.slot_dim = integer("slot_dim", slot_dim, least=1)
         self.num_iterations = integer("num_iterations", num_iterations, least=1)
         self.hidden_dim = integer("hidden_dim", hidden_dim, least=1)
+        self.implicit_gradient = boolean("implicit_gradient", implicit_gradient)
         self.random = RandomSource(seed, name="random")
         self.seed = self.random.seed
 
@@ -118,8 +127,10 @@ class SlotAttention(keras.layers.Layer):
         num_iterations = integer("num_iterations", num_iterations, least=1)
         inputs = self.norm_inputs(inputs)
         keys, values = self.key(inputs), self.value(inputs)  # [B, N, D]
-        slots = self._initial_slots(tf.shape(inputs)[0], num_slots, noise)
-        for _ in range(num_iterations):
+        initial = slots = self._initial_slots(tf.shape(inputs)[0], num_slots, noise)
+        for i in range(num_iterations):
+            if self.implicit_gradient and i == num_iterations - 1:
+                slots = initial + tf.stop_gradient(slots - initial)
             log_masks = self._compete(slots, keys)  # [B, K, N]
             slots = self._update(slots, log_masks, values)  # [B, K, D]
         return slots, log_masks
@@ -162,5 +173,6 @@ class SlotAttention(keras.layers.Layer):
             "slot_dim": self.slot_dim,
             "num_iterations": self.num_iterations,
             "hidden_dim": self.hidden_dim,
+            "implicit_gradient": self.implicit_gradient,
             "seed": self.seed,
         }

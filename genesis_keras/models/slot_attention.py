@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from genesis_keras.arguments import integer
+from genesis_keras.arguments import boolean, integer
 from genesis_keras.distributions.pixel_mixture import mixture_mean
 from genesis_keras.layers.blocks import slots_of
 from genesis_keras.layers.position_embedding import PositionEmbedding
@@ -37,6 +37,7 @@ class SlotAttentionModel(SceneModel):
         num_iterations: Iterations of the attention; a call may use another number.
         slot_dim: Size D of a slot.
         filters: Number of channels C of encoder and decoder.
+        implicit_gradient: See `SlotAttention`; False in the paper.
         seed: Random seed.
         **kwargs: Keyword arguments of `keras.Model`.
 
@@ -73,6 +74,7 @@ class SlotAttentionModel(SceneModel):
         num_iterations: int = 3,
         slot_dim: int = 64,
         filters: int = 64,
+        implicit_gradient: bool = False,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -80,11 +82,13 @@ class SlotAttentionModel(SceneModel):
         self.num_iterations = integer("num_iterations", num_iterations, least=1)
         self.slot_dim = integer("slot_dim", slot_dim, least=1)
         self.filters = integer("filters", filters, least=1)
+        self.implicit_gradient = boolean("implicit_gradient", implicit_gradient)
         self._make_encoder()
         self.attention = SlotAttention(
             self.num_slots,
             self.slot_dim,
             self.num_iterations,
+            implicit_gradient=self.implicit_gradient,
             seed=self.seed,
             dtype="float32",
             name="attention",
@@ -272,6 +276,7 @@ class SlotAttentionModel(SceneModel):
             "num_iterations": self.num_iterations,
             "slot_dim": self.slot_dim,
             "filters": self.filters,
+            "implicit_gradient": self.implicit_gradient,
         }
 
 

@@ -140,8 +140,55 @@ def test_masks_sum_to_one_and_draws_follow_the_seed():
     assert np.abs(first - make_layer(seed=2)(inputs)[0]).max() > 1e-3
 
 
+def gradients_of(layer, inputs, noise, num_iterations, direction):
+    with tf.GradientTape() as tape:
+        slots, log_masks = layer(inputs, num_iterations=num_iterations, noise=noise)
+        loss = tf.reduce_sum(slots * direction) + tf.reduce_sum(log_masks[:, 0])
+    weights = {weight.path: weight for weight in layer.trainable_weights}
+    return slots, tape.gradient(loss, weights)
+
+
+def test_an_implicit_gradient_is_that_of_the_last_iteration():
+    """It equals the full gradient of one iteration from the slots that two reach."""
+    settings = {"num_slots": 3, "slot_dim": 4, "hidden_dim": 5}
+    layer = make_layer()
+    implicit = SlotAttention(**settings, implicit_gradient=True)
+    implicit.build((None, None, 6))
+    implicit.set_weights(layer.get_weights())
+    inputs, direction = normal(2, 7, 6, seed=50), normal(2, 3, 4, seed=52)
+    noise = normal(2, 3, 4, seed=51)
+    slots, full = gradients_of(layer, inputs, noise, 3, direction)
+    same_slots, gradients = gradients_of(implicit, inputs, noise, 3, direction)
+    np.testing.assert_allclose(same_slots, slots, atol=1e-5)
+    # Noise that puts the initial slots where two iterations end.
+    middle = layer(inputs, num_iterations=2, noise=noise)[0]
+    moved = (middle - layer.initial_mean) / tf.exp(layer.initial_log_scale)
+    _, last = gradients_of(layer, inputs, moved, 1, direction)
+    paths = [weight.path for weight in layer.trainable_weights]
+    for path, ours in zip(paths, implicit.trainable_weights, strict=True):
+        if "log_scale" not in path:
+            np.testing.assert_allclose(gradients[ours.path], last[path], atol=1e-4)
+    # The gradient of the slots goes straight to the initial ones: mu + exp(s) noise.
+    by_path = {path.split("/")[-1]: value for path, value in gradients.items()}
+    scale = tf.exp(layer.initial_log_scale)
+    with tf.GradientTape() as tape:
+        tape.watch(middle)
+        log_masks = layer._compete(middle, layer.key(layer.norm_inputs(inputs)))
+        values = layer.value(layer.norm_inputs(inputs))
+        slots = layer._update(middle, log_masks, values)
+        loss = tf.reduce_sum(slots * direction) + tf.reduce_sum(log_masks[:, 0])
+    of_slots = tape.gradient(loss, middle)
+    expected = tf.reduce_sum(of_slots * noise * scale, axis=[0, 1], keepdims=True)
+    np.testing.assert_allclose(by_path["initial_log_scale"], expected, atol=1e-4)
+    difference = [
+        np.abs(gradients[ours.path] - full[path]).max()
+        for path, ours in zip(paths, implicit.trainable_weights, strict=True)
+    ]
+    assert max(difference) > 0.1
+
+
 def test_config_round_trip():
-    layer = make_layer(num_iterations=2, seed=3)
+    layer = make_layer(num_iterations=2, implicit_gradient=True, seed=3)
     again = SlotAttention.from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
 

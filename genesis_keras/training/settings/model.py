@@ -167,6 +167,9 @@ class ModelSettings:
     )
     filters: int = setting(64, "Channels of encoder and decoder.", of=SLOTS, least=1)
     num_iterations: int = setting(3, "Iterations of the attention.", of=SLOTS, least=1)
+    implicit_gradient: bool = setting(
+        False, "Only the last iteration passes on the gradient.", of=SLOTS
+    )
     mask_prior: str = setting(
         "softmax",
         "Normalisation of reconstructed masks: softmax or scope.",
