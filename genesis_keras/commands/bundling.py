@@ -77,11 +77,15 @@ def preset_of_run(
         manual_dir=config.manual_dir,
     )
     splits = tuple(splits or _all_splits(config.dataset))
-    protocol = _protocol(model, splits, num_images)
+    protocol = _protocol(model, splits, num_images).for_dataset(config.dataset)
     metadata = {
         **run_metadata(config, {"step": step or config.steps, **read_record(path)}),
         "licence": LICENCE,
-        "protocol": {"num_images": num_images, "seed": protocol.seed},
+        "protocol": {
+            "num_images": num_images,
+            "seed": protocol.seed,
+            "min_mask_pixels": protocol.min_mask_pixels,
+        },
         **{name: v for name, v in (facts or {}).items() if v is not None},
     }
     examples = _examples(images, protocol)
@@ -127,17 +131,20 @@ def check_preset(preset, data_dir=None, manual_dir=None):
         data_dir=data_dir,
         manual_dir=manual_dir,
     )
-    protocol = _protocol(model, tuple(recorded), **metadata["protocol"])
+    # Presets that do not record their threshold were evaluated with 20.
+    settings = {"min_mask_pixels": 20.0, **metadata["protocol"]}
+    protocol = _protocol(model, tuple(recorded), **settings)
     found = _scores(measure(model, images, protocol), protocol)
     differences = _differences(recorded, found)
     return max(differences.values()), len(differences)
 
 
-def _protocol(model, splits, num_images, seed=0):
+def _protocol(model, splits, num_images, seed=0, min_mask_pixels=None):
     return Protocol(
         splits,
         num_images=num_images,
         seed=seed,
+        min_mask_pixels=min_mask_pixels,
         flexible_slots=model.has_flexible_slots,
         baselines=False,
     )

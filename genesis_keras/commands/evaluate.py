@@ -56,7 +56,12 @@ def _parser():
     parser.flag("batch_size", 32, "Images in a batch.", least=1)
     parser.flag("num_slots", meaning="K; defaults to K in training.", kind=int, least=1)
     parser.switch("flexible_slots", "Evaluate a flexible number of slots as well.")
-    parser.flag("min_mask_pixels", 20.0, "Stop before a mask of fewer pixels.", least=0)
+    parser.flag(
+        "min_mask_pixels",
+        meaning="Stop before a mask of fewer pixels; by default the data set's.",
+        kind=float,
+        least=0,
+    )
     parser.flag("seed", 0, "Random seed.", least=0)
     parser.switch("baselines", "Evaluate segmentations without learning as well.", True)
     parser.flag(

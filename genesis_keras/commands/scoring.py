@@ -50,6 +50,7 @@ def run(options, command=None):
 def score(options, protocol, fid):
     """Evaluates a model, prints tables and writes files."""
     folder, model, images = _single(options)
+    protocol = protocol.for_dataset(images.dataset)
     # Fails before the evaluation.
     call_options(model, flexible_slots=options.flexible_slots)
     if fid is not None and not model.is_generative:

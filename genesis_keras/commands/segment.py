@@ -2,6 +2,7 @@
 
 from genesis_keras.commands.boundary import run_command, start_tensorflow
 from genesis_keras.commands.parser import CommandParser
+from genesis_keras.data.registry import min_mask_pixels_of
 from genesis_keras.presets.card import trained_on
 from genesis_keras.presets.finding import DEFAULT_PRESET, default_preset
 from genesis_keras.presets.reading import read_metadata
@@ -45,7 +46,12 @@ def _parser():
         default=None,
         shown=True,
     )
-    parser.flag("min_mask_pixels", 20.0, "Stop before a mask of fewer pixels.", least=0)
+    parser.flag(
+        "min_mask_pixels",
+        meaning="Stop before a mask of fewer pixels; by default the data set's.",
+        kind=float,
+        least=0,
+    )
     parser.flag("masks", "attention", "Masks to segment by", choices=_MASKS)
     parser.flag(
         "background_share",
@@ -69,6 +75,8 @@ def _segment(options):
     from genesis_keras.models.base import SceneModel
 
     model = SceneModel.from_preset(preset)
+    if options.min_mask_pixels is None:
+        options.min_mask_pixels = min_mask_pixels_of(metadata.get("dataset"))
     print(trained_on(metadata), flush=True)
     failed = _segment_all(model, paths, preset, options)
     if len(failed) == len(paths) == 1:

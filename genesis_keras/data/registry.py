@@ -23,6 +23,8 @@ class DatasetSpec:
             (top, left, height, width).
         labelled: Whether every example has a segmentation.
         generated: Whether the data is generated locally, without a download.
+        min_mask_pixels: Threshold of flexible slots in evaluation: 70 for ObjectsRoom
+            and 20 for ShapeStacks in the paper; others chosen on validation images.
     """
 
     name: str
@@ -36,6 +38,7 @@ class DatasetSpec:
     crop: int | tuple[int, int, int, int] | None = None
     labelled: bool = True
     generated: bool = False
+    min_mask_pixels: float = 20.0
 
     @property
     def builder(self) -> str:
@@ -62,7 +65,9 @@ def _sprites(config, *, image_size, num_slots, size):
     )
 
 
-def _multi_object(name, *, num_slots, size, crop=None, image_size=64, splits=()):
+def _multi_object(
+    name, *, num_slots, size, crop=None, image_size=64, splits=(), min_mask_pixels=20.0
+):
     return DatasetSpec(
         name=name,
         image_size=image_size,
@@ -72,10 +77,11 @@ def _multi_object(name, *, num_slots, size, crop=None, image_size=64, splits=())
         size=size,
         citation="Kabra et al., Multi-Object Datasets, 2019.",
         crop=crop,
+        min_mask_pixels=min_mask_pixels,
     )
 
 
-def _rendered(name, *, num_slots, splits, size, crop=None):
+def _rendered(name, *, num_slots, splits, size, crop=None, min_mask_pixels=20.0):
     return DatasetSpec(
         name=name,
         image_size=64,
@@ -87,6 +93,7 @@ def _rendered(name, *, num_slots, splits, size, crop=None):
         recipe="fast",
         crop=crop,
         generated=True,
+        min_mask_pixels=min_mask_pixels,
     )
 
 
@@ -131,6 +138,7 @@ _SPECS = (
         num_slots=7,
         size="7 GB of files",
         splits=("empty_room", "six_objects", "identical_color"),
+        min_mask_pixels=70.0,
     ),
     _multi_object(
         "multi_dsprites/colored_on_colored", num_slots=5, size="under 1 GB of files"
@@ -173,6 +181,7 @@ _SPECS = (
         size="1.6 GB, some fifteen minutes",
         crop=196,
         splits=("single_object", "six_objects", "identical_color"),
+        min_mask_pixels=40.0,
     ),
     *(_shapestacks(config) for config in ("default", "blocks_all", "ccs_all")),
     DatasetSpec(
@@ -248,3 +257,15 @@ def get_spec(name: str) -> DatasetSpec:
             f"Unknown configuration in dataset={name!r}. Known: {', '.join(configs)}."
         )
     raise ValueError(f"Unknown dataset={name!r}. Known: {', '.join(sorted(SPECS))}.")
+
+
+def min_mask_pixels_of(dataset: str | None) -> float:
+    """Returns the threshold of flexible slots for a data set, in pixels.
+
+    Args:
+        dataset: Name of a data set; others than those here, and None, have 20.
+    """
+    try:
+        return get_spec(dataset).min_mask_pixels
+    except ValueError:
+        return DatasetSpec.min_mask_pixels

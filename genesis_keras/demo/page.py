@@ -7,6 +7,7 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 import gradio as gr
 
+from genesis_keras.data.registry import min_mask_pixels_of
 from genesis_keras.demo import drawing, editing
 from genesis_keras.presets.card import trained_on
 from genesis_keras.segmentation.segmenting import segment
@@ -39,7 +40,8 @@ def build_page(model, metadata, examples=()):
         name = type(model).__name__
         gr.Markdown(f"# Objects without labels\n{name}. {trained_on(metadata)}")
         with gr.Tab("Segment"):
-            _segment_tab(model, examples)
+            threshold = min_mask_pixels_of(metadata.get("dataset"))
+            _segment_tab(model, examples, threshold)
         with gr.Tab("Edit"):
             _edit_tab(model, examples)
         with gr.Tab("Generate"):
@@ -47,12 +49,12 @@ def build_page(model, metadata, examples=()):
     return page
 
 
-def _segment_tab(model, examples):
+def _segment_tab(model, examples, threshold):
     with gr.Row():
         with gr.Column():
             picture = _picture("Picture: drop, paste or choose one", "segment-picture")
             _choice(examples, picture)
-            settings = [*_slots(model, "segment"), _seed()]
+            settings = [*_slots(model, "segment", threshold), _seed()]
         with gr.Column():
             overlay = _shown("Objects", "segment-overlay")
             said = gr.Markdown(elem_id="segment-said")
@@ -231,7 +233,7 @@ def _shown(label, elem_id):
     )
 
 
-def _slots(model, tab):
+def _slots(model, tab, threshold=0):
     """The sliders of K and of the threshold of flexible slots."""
     segments = tab == "segment"
     sliders = [
@@ -250,7 +252,7 @@ def _slots(model, tab):
         gr.Slider(
             0,
             200,
-            value=20,
+            value=threshold,
             step=1,
             label="Threshold of flexible slots, in pixels",
             visible=model.has_flexible_slots and segments,

@@ -105,7 +105,7 @@ def _tables(runs, groups, protocol):
     chosen = [tables.runs_table(runs), tables.segmentation_table(groups)]
     chosen += [scores_table(groups)]
     chosen += [tables.masks_table(groups), tables.all_pixels_table(groups)]
-    chosen += [tables.flexible_table(groups, protocol.min_mask_pixels)]
+    chosen += [tables.flexible_table(groups)]
     chosen += [tables.density_table(groups, protocol)]
     if any(any(run.results["by_objects"].values()) for g in groups for run in g.runs):
         chosen.append(tables.objects_table(groups))

@@ -236,9 +236,8 @@ def run_figures(
     Returns:
         Dict of name -> uint8 picture.
     """
-    options = call_options(
-        model, num_slots, protocol.flexible_slots, protocol.min_mask_pixels
-    )
+    threshold = protocol.for_dataset(None).min_mask_pixels
+    options = call_options(model, num_slots, protocol.flexible_slots, threshold)
     images = batch["image"].numpy()
     labels = batch["segmentation"].numpy() if "segmentation" in batch else None
     outputs = outputs_of(model, images, options, protocol.seed)

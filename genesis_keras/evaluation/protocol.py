@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from genesis_keras.data.properties import properties_of
+from genesis_keras.data.registry import min_mask_pixels_of
 from genesis_keras.data.shifts import shifted
 from genesis_keras.evaluation.baselines import baseline_scores, not_above
 from genesis_keras.evaluation.fid import feature_moments, frechet_inception_distance
@@ -41,7 +42,8 @@ class Protocol:
         batch_size: Number of images per batch.
         num_slots: K for splits without K; None for K in training.
         flexible_slots: Whether to evaluate a flexible number of slots as well.
-        min_mask_pixels: Threshold of `flexible_slots`.
+        min_mask_pixels: Threshold of `flexible_slots`; None for that of the data set,
+            see `for_dataset`.
         thresholds: Thresholds of the sweep; empty for no sweep.
         seed: Random seed.
         num_samples: Number of samples for the FID, and maximum number of images.
@@ -60,7 +62,7 @@ class Protocol:
     batch_size: int = 32
     num_slots: int | None = None
     flexible_slots: bool = False
-    min_mask_pixels: float = 20.0
+    min_mask_pixels: float | None = None
     thresholds: tuple[float, ...] = ()
     seed: int = 0
     num_samples: int = 10_000
@@ -90,6 +92,17 @@ class Protocol:
         flexible = model.has_flexible_slots
         thresholds = (self.thresholds or THRESHOLDS) if flexible else ()
         return dataclasses.replace(self, flexible_slots=flexible, thresholds=thresholds)
+
+    def for_dataset(self, dataset: str | None) -> "Protocol":
+        """Returns the protocol with a threshold, by default that of a data set.
+
+        Args:
+            dataset: Name of the data set; None for one without a name.
+        """
+        if self.min_mask_pixels is not None:
+            return self
+        threshold = min_mask_pixels_of(dataset)
+        return dataclasses.replace(self, min_mask_pixels=threshold)
 
     def parse(self, split: str) -> tuple[str, int | None]:
         """Returns the name of a split and K, which is None for K in training."""
@@ -170,6 +183,7 @@ def measure(
         images also `baselines`: name -> scores, see `baseline_scores`;
         `above_baselines`: kind of masks -> whether these are above all baselines on
         ARI-FG and MSC-FG; `other_baselines`: other split -> like `baselines`.
+        With flexible slots also `min_mask_pixels`, their threshold.
         `shifts`: name of a shift -> scores of the first split with a fixed K;
         `probe`: see `evaluation.probe.probe`.
 
@@ -178,6 +192,7 @@ def measure(
             and they are asked for, or the images have no labels for shifts or probes.
     """
     _check(load_images, protocol)
+    protocol = protocol.for_dataset(getattr(load_images, "dataset", None))
     splits, objects, baselines = {}, {}, {}
     for split in protocol.splits:
         name, num_slots = protocol.parse(split)
@@ -200,6 +215,8 @@ def measure(
                     )
     first = protocol.splits[0]
     results = {"results": splits.pop(first), "by_objects": objects}
+    if protocol.flexible_slots:
+        results["min_mask_pixels"] = protocol.min_mask_pixels
     if splits:
         results["other_splits"] = splits
     if first in baselines:

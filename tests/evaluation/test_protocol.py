@@ -137,6 +137,44 @@ def test_samples_are_compared_with_the_images_of_the_split(make_model, images):
     assert "other images" not in distance_text(found)
 
 
+@pytest.mark.parametrize(
+    ("dataset", "threshold"),
+    [
+        ("objects_room", 70.0),  # the paper's
+        ("shapestacks/default", 20.0),
+        ("shapestacks/rendered", 40.0),
+        ("sprites/hard", 20.0),
+        ("four", 20.0),
+        (None, 20.0),
+    ],
+)
+def test_the_threshold_is_that_of_the_data_set(dataset, threshold):
+    assert Protocol().for_dataset(dataset).min_mask_pixels == threshold
+    given = Protocol(min_mask_pixels=5.0)
+    assert given.for_dataset(dataset).min_mask_pixels == 5.0
+
+
+def test_flexible_slots_are_evaluated_with_the_threshold_of_the_data_set(
+    images, monkeypatch
+):
+    class Model:
+        image_size, num_slots, is_generative = 32, 3, False
+        has_flexible_slots = True
+
+    asked = []
+
+    def scored(model, data, options, seed):
+        asked.append(options.get("min_mask_pixels"))
+        return {"error": np.ones(4)}
+
+    monkeypatch.setattr(protocol_module, "score_images", scored)
+    data = Images(images)
+    data.dataset = "shapestacks/rendered"
+    found = measure(Model(), data, Protocol(num_images=4, flexible_slots=True))
+    assert asked == [None, 40.0] and found["min_mask_pixels"] == 40.0
+    assert "min_mask_pixels" not in measure(Model(), data, Protocol(num_images=4))
+
+
 @pytest.mark.slow
 def test_sweep_is_what_each_threshold_gives_alone(make_model, images):
     model, data = make_model(num_slots=6), Images(images)("test", 4)

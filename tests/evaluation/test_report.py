@@ -49,6 +49,7 @@ def run(model, seed, value, **settings):
     }
     if model == "genesis_v2":
         results["results"]["flexible"] = scores(value, average_slots=3.0)
+        results["min_mask_pixels"] = 40.0
         results["sweep"] = [
             {"min_mask_pixels": t, **scores(value, average_slots=5 - t)} for t in (1, 2)
         ]
@@ -192,16 +193,16 @@ def test_tables_of_shifts_and_probes(runs):
 
 
 def test_table_of_flexible_slots(runs):
-    table = flexible_table(group_runs(runs), 20.0)
+    table = flexible_table(group_runs(runs))
     ours = [row for row in table.rows if row[0].startswith("sprites")]
     assert [row[2:4] for row in ours] == [
         ["fixed", "4.00 +- 0.00"],
-        ["flexible", "3.00 +- 0.00"],
+        ["flexible, 40 px", "3.00 +- 0.00"],
     ]
     assert ["ShapeStacks (paper)", "yes", "flexible", "5.7 +- 0.2", "1.1 +- 0.02"] == (
         table.rows[-1][:5]
     )
-    none = flexible_table(group_runs([run("monet", 0, 0.1)]), 20.0)
+    none = flexible_table(group_runs([run("monet", 0, 0.1)]))
     assert none.rows[0][2] == "no run"
 
 

@@ -52,6 +52,7 @@ def scored(monkeypatch):
 
     def measure(model, images, protocol):
         models.append(model)
+        assert protocol.min_mask_pixels == 20.0
         scores = {NAME: values[len(models) - 1], "num_images": protocol.num_images}
         modes = {"fixed": scores}
         others = {split: modes for split in protocol.splits[1:]}
@@ -77,7 +78,8 @@ def test_a_run_becomes_a_preset(tmp_path, finished, data_dir, scored, capsys):
     assert str(data_dir) not in text
     assert metadata["weights_dtype"] == "float16"
     assert metadata["licence"] == "Apache-2.0"
-    assert metadata["protocol"] == {"num_images": 8, "seed": 0}
+    protocol = {"num_images": 8, "seed": 0, "min_mask_pixels": 20.0}
+    assert metadata["protocol"] == protocol
     score = {"fixed": {NAME: 0.5, "num_images": 8}}
     assert metadata["scores"] == {"test": score, "more_objects:6": score}
 
@@ -136,6 +138,30 @@ def test_a_check_measures_the_scores_again(
     values[0] = 0.502
     assert main(words) == 1
     assert "difference is 0.002000, more than 0.001" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("recorded", "threshold"), [({}, 20.0), ({"min_mask_pixels": 5.0}, 5.0)]
+)
+def test_a_check_has_the_threshold_of_the_preset(
+    tmp_path, finished, scored, monkeypatch, recorded, threshold
+):
+    """Presets without a record are from a version whose threshold was always 20."""
+    folder, metadata = preset_of_run(
+        finished, "small", tmp_path, splits=["test"], num_images=8
+    )
+    metadata["dataset"] = "shapestacks/rendered"  # whose threshold is 40
+    metadata["protocol"] = {"num_images": 8, "seed": 0, **recorded}
+    (folder / layout.METADATA_FILE).write_text(json.dumps(metadata))
+    asked = []
+
+    def measure(model, images, protocol):
+        asked.append(protocol.for_dataset(images.dataset).min_mask_pixels)
+        return {"results": {"fixed": {NAME: 0.5, "num_images": 8}}}
+
+    monkeypatch.setattr(bundling, "measure", measure)
+    bundling.check_preset(folder)
+    assert asked == [threshold]
 
 
 def test_presets_that_are_refused(tmp_path, finished, scored):

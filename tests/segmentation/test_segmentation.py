@@ -254,6 +254,7 @@ def test_the_command(tmp_path, make_model, capsys, monkeypatch):
         content = json.loads((out / str(index) / "objects.json").read_text())
         assert (content["width"], content["height"]) == (40, 30)
         assert content["preset"] == str(preset)
+        assert content["settings"]["min_mask_pixels"] == 20.0
 
     picture = str(pictures / "0.png")
     assert main([picture, f"--preset={preset}", f"--out={out}", "--seed=1"]) == 0
@@ -263,6 +264,21 @@ def test_the_command(tmp_path, make_model, capsys, monkeypatch):
     assert main([picture, "--preset=nothing"]) == 1
     assert "'nothing' is neither a bundled preset" in capsys.readouterr().err
     assert read_metadata(preset)["image_size"] == 32
+
+
+@pytest.mark.parametrize(
+    ("flags", "threshold"), [([], 40.0), (["--min_mask_pixels=0"], 0.0)]
+)
+def test_the_threshold_is_by_default_that_of_the_training_data(
+    tmp_path, make_model, flags, threshold
+):
+    preset, out = tmp_path / "small", tmp_path / "out"
+    make_model().save_to_preset(preset, {"dataset": "shapestacks/rendered"})
+    Image.new("RGB", (40, 30), (0, 80, 0)).save(tmp_path / "a.png")
+    words = [str(tmp_path / "a.png"), f"--preset={preset}", f"--out={out}", *flags]
+    assert main(words) == 0
+    content = json.loads((out / "a" / "objects.json").read_text())
+    assert content["settings"]["min_mask_pixels"] == threshold
 
 
 def test_the_name_is_always_the_function():
@@ -279,4 +295,4 @@ def test_the_name_is_always_the_function():
         text=True,
         check=True,
     )
-    assert "--min_mask_pixels=20.0" in help_text.stdout and not help_text.stderr
+    assert "--background_share=0.4" in help_text.stdout and not help_text.stderr
