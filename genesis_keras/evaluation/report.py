@@ -33,10 +33,11 @@ _COMPARED = {
 
 def scores_text(results: Config) -> str:
     """Formats all scores of a run, as returned by `measure`."""
-    parts = [split_text(results["results"], results.get("baselines"))]
+    stop = results.get("min_mask_pixels")
+    parts = [split_text(results["results"], results.get("baselines"), stop)]
     baselines = results.get("other_baselines", {})
     parts += [
-        f"{split}\n\n{split_text(scores, baselines.get(split))}"
+        f"{split}\n\n{split_text(scores, baselines.get(split), stop)}"
         for split, scores in results.get("other_splits", {}).items()
     ]
     if any(results["by_objects"].values()):
@@ -158,12 +159,17 @@ def objects_table(by_objects: dict[str, dict[str, Scores]]) -> str:
     return _table(["split", "objects", "images", *kinds, "K MAE"], rows)
 
 
-def split_text(results: Config, baselines: dict[str, Scores] | None = None) -> str:
+def split_text(
+    results: Config,
+    baselines: dict[str, Scores] | None = None,
+    min_mask_pixels: float | None = None,
+) -> str:
     """Formats the scores of a model on a split.
 
     Args:
         results: Dict from "fixed" and "flexible" to scores as returned by `evaluate`.
         baselines: Dict returned by `baseline_scores`, or None.
+        min_mask_pixels: Threshold of flexible slots, or None.
     """
     fixed = results["fixed"]
     lines = []
@@ -174,7 +180,7 @@ def split_text(results: Config, baselines: dict[str, Scores] | None = None) -> s
         lines += ["", _LEGEND.format(fixed[f"num_{SEVERAL}"]), "", _slots(fixed)]
         if "flexible" in results:
             flexible = results["flexible"]
-            lines += [_slots(flexible, "Flexible number of slots"), ""]
+            lines += [_slots(flexible, _flexible_title(min_mask_pixels)), ""]
             lines += [_table(_header(), _rows(flexible))]
     lines += ["", _errors(fixed), _images(fixed)]
     return "\n".join(lines).strip("\n")
@@ -230,6 +236,13 @@ def _slots(scores, title="Slots"):
         f"{title}: {scores['average_slots']:.2f} on average; mean absolute error "
         f"{scores['slots_mae']:.2f} to objects + 1."
     )
+
+
+def _flexible_title(min_mask_pixels):
+    title = "Flexible slots"
+    if min_mask_pixels is None:
+        return title
+    return f"{title} (stopping below {min_mask_pixels:g} pixels)"
 
 
 def _images(scores):

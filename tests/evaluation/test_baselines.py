@@ -105,3 +105,6 @@ def test_the_verdict_names_who_is_not_beaten(scenes):
     assert "m: no, not above strips, k-means, untrained clusters\n" in text
     assert "pi: yes\n" in text and "| 2 strips " in text
     assert max(map(len, text.splitlines())) <= 100
+    text = split_text({"fixed": scores, "flexible": scores}, found, 40.0)
+    assert "Flexible slots (stopping below 40 pixels): 3.00 on aver" in text
+    assert max(map(len, text.splitlines())) <= 100
