@@ -39,11 +39,11 @@ def build_page(model, metadata, examples=()):
     with gr.Blocks(title="genesis-keras", analytics_enabled=False) as page:
         name = type(model).__name__
         gr.Markdown(f"# Objects without labels\n{name}. {trained_on(metadata)}")
+        threshold = min_mask_pixels_of(metadata.get("dataset"))
         with gr.Tab("Segment"):
-            threshold = min_mask_pixels_of(metadata.get("dataset"))
             _segment_tab(model, examples, threshold)
         with gr.Tab("Edit"):
-            _edit_tab(model, examples)
+            _edit_tab(model, examples, threshold)
         with gr.Tab("Generate"):
             _generate_tab(model)
     return page
@@ -93,7 +93,7 @@ def _segment_tab(model, examples, threshold):
         setting.release(run, [picture, *settings], results, show_progress="minimal")
 
 
-def _edit_tab(model, examples):
+def _edit_tab(model, examples, threshold):
     gr.Markdown(
         "Choose a picture. The scene is decoded from its object latents: click an "
         "object to remove it, to replace it by an object of the other picture, or to "
@@ -121,6 +121,9 @@ def _edit_tab(model, examples):
     scenes = gr.State([])  # the scene after each edit
     other, taken = gr.State(None), gr.State(None)
 
+    def read(path):
+        return editing.scene_of(model, path, min_mask_pixels=threshold)
+
     def show(history):
         if not history:
             return None, "", history
@@ -133,7 +136,7 @@ def _edit_tab(model, examples):
         if path is None:
             return show([])
         try:
-            return show([editing.scene_of(model, path)])
+            return show([read(path)])
         except _USER_ERRORS as error:
             return None, _warn(error), []
 
@@ -141,7 +144,7 @@ def _edit_tab(model, examples):
         if path is None:
             return None, "", None, None
         try:
-            scene = editing.scene_of(model, path)
+            scene = read(path)
         except _USER_ERRORS as error:
             return None, _warn(error), None, None
         return drawing.enlarge(scene.image), "", scene, None

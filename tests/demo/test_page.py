@@ -261,6 +261,32 @@ def test_nothing_leaves_this_machine(page, browser):
     assert not [text for text in said if "Content Security Policy" in text]
 
 
+def test_flexible_slots_have_the_threshold_of_the_training_data(make_model, paths):
+    pytest.importorskip("gradio")
+    from genesis_keras.demo import page as layout
+
+    asked = []
+
+    def asks(model, path, min_mask_pixels=None, **settings):
+        asked.append(min_mask_pixels)
+        raise ValueError("enough")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layout.editing, "scene_of", asks)
+        metadata = {"dataset": "shapestacks/rendered", "image_size": 32}
+        built = layout.build_page(make_model(), metadata)
+        names = [fn.fn.__name__ for fn in built.fns.values()]
+        for name in ("start", "start_other"):
+            list(built.fns.values())[names.index(name)].fn(paths[0])
+    assert asked == [40.0, 40.0]
+    sliders = {
+        block.label: block.value
+        for block in built.blocks.values()
+        if isinstance(block, layout.gr.Slider) and block.visible
+    }
+    assert sliders["Threshold of flexible slots, in pixels"] == 40.0
+
+
 def test_what_the_command_says_of_wrong_flags(monkeypatch, capsys):
     assert main(["--port=70000"]) == 1
     assert "--port must be at most 65535; got 70000" in capsys.readouterr().err
