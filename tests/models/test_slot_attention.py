@@ -196,3 +196,18 @@ def test_bad_settings_are_named(settings, message):
 def test_bad_calls_are_named(model, images, arguments, message):
     with pytest.raises(ValueError, match=message):
         model(images if arguments else images[..., :2], **arguments)
+
+
+def test_the_implicit_gradient_is_that_of_the_attention(images):
+    """Same outputs, and other gradients of what the iterations read."""
+    gradients = []
+    for implicit in (False, True):
+        keras.utils.set_random_seed(0)
+        model = SlotAttentionModel(32, 3, filters=8, implicit_gradient=implicit, seed=0)
+        with tf.GradientTape() as tape:
+            outputs = model(images, **model.fixed_draws(len(images)))
+            loss = model.training_loss(outputs, 1.0, images)
+        gradients.append((loss, tape.gradient(loss, model.attention.value.kernel)))
+    (loss, full), (same_loss, implicit) = gradients
+    np.testing.assert_allclose(same_loss, loss, rtol=1e-5)
+    assert np.abs(full - implicit).max() > 1e-3 * np.abs(full).max()
