@@ -12,7 +12,7 @@ from genesis_keras.evaluation.baselines import (
     strips,
     untrained_clusters,
 )
-from genesis_keras.evaluation.report import split_text
+from genesis_keras.evaluation.report import scores_text, split_text
 from genesis_keras.metrics import adjusted_rand_index
 
 
@@ -105,6 +105,8 @@ def test_the_verdict_names_who_is_not_beaten(scenes):
     assert "m: no, not above strips, k-means, untrained clusters\n" in text
     assert "pi: yes\n" in text and "| 2 strips " in text
     assert max(map(len, text.splitlines())) <= 100
-    text = split_text({"fixed": scores, "flexible": scores}, found, 40.0)
-    assert "Flexible slots (stopping below 40 pixels): 3.00 on aver" in text
+    modes = {"fixed": scores, "flexible": scores}
+    results = {"results": modes, "other_splits": {"more": modes}, "by_objects": {}}
+    text = scores_text({**results, "min_mask_pixels": 40.0})
+    assert text.count("Flexible slots (stopping below 40 pixels): 3.00 on aver") == 2
     assert max(map(len, text.splitlines())) <= 100
