@@ -2,7 +2,6 @@
 
 from genesis_keras.commands.boundary import run_command, start_tensorflow
 from genesis_keras.commands.parser import CommandParser
-from genesis_keras.data.registry import min_mask_pixels_of
 from genesis_keras.presets.card import trained_on
 from genesis_keras.presets.finding import DEFAULT_PRESET, default_preset
 from genesis_keras.presets.reading import read_metadata
@@ -73,10 +72,11 @@ def _segment(options):
         check_start(path)
     start_tensorflow()
     from genesis_keras.models.base import SceneModel
+    from genesis_keras.segmentation.segmenting import threshold_of
 
     model = SceneModel.from_preset(preset)
     if options.min_mask_pixels is None:
-        options.min_mask_pixels = min_mask_pixels_of(metadata.get("dataset"))
+        options.min_mask_pixels = threshold_of(metadata)
     print(trained_on(metadata), flush=True)
     failed = _segment_all(model, paths, preset, options)
     if len(failed) == len(paths) == 1:

@@ -7,10 +7,9 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 import gradio as gr
 
-from genesis_keras.data.registry import min_mask_pixels_of
 from genesis_keras.demo import drawing, editing
 from genesis_keras.presets.card import trained_on
-from genesis_keras.segmentation.segmenting import segment
+from genesis_keras.segmentation.segmenting import segment, threshold_of
 
 _MAX_SLOTS = 12
 _REMOVE, _RESAMPLE, _SWAP = "remove", "sample again", "replace"
@@ -39,7 +38,7 @@ def build_page(model, metadata, examples=()):
     with gr.Blocks(title="genesis-keras", analytics_enabled=False) as page:
         name = type(model).__name__
         gr.Markdown(f"# Objects without labels\n{name}. {trained_on(metadata)}")
-        threshold = min_mask_pixels_of(metadata.get("dataset"))
+        threshold = threshold_of(metadata)
         with gr.Tab("Segment"):
             _segment_tab(model, examples, threshold)
         with gr.Tab("Edit"):

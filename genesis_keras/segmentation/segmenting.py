@@ -7,6 +7,7 @@ import tensorflow as tf
 from PIL import Image
 
 from genesis_keras.data.preprocessing import resize_image
+from genesis_keras.data.registry import min_mask_pixels_of
 from genesis_keras.segmentation.pictures import read_picture
 from genesis_keras.segmentation.segmentation import Segmentation
 from genesis_keras.segmentation.segmented_object import SegmentedObject
@@ -17,6 +18,15 @@ MASKS = {"object": "log_object_masks", "attention": "log_masks"}
 BACKGROUND_SHARE = 0.4
 """Fraction of the picture's border from which a segment is considered background."""
 _LONGEST_SIDE = 1024  # pixels; boundaries between objects are computed at this size
+
+
+def threshold_of(metadata: Config) -> float:
+    """Returns `min_mask_pixels` for a preset: that of the data it was trained on.
+
+    Args:
+        metadata: Metadata of the preset.
+    """
+    return min_mask_pixels_of(metadata.get("dataset"))
 
 
 def segment(
