@@ -23,8 +23,9 @@ class DatasetSpec:
             (top, left, height, width).
         labelled: Whether every example has a segmentation.
         generated: Whether the data is generated locally, without a download.
-        min_mask_pixels: Threshold of flexible slots in evaluation: 70 for ObjectsRoom
-            and 20 for ShapeStacks in the paper; others chosen on validation images.
+        min_mask_pixels: Threshold of flexible slots: in the paper 70 for ObjectsRoom
+            and 20 for ShapeStacks; that of rendered stacks was chosen on validation
+            images.
     """
 
     name: str
@@ -65,9 +66,7 @@ def _sprites(config, *, image_size, num_slots, size):
     )
 
 
-def _multi_object(
-    name, *, num_slots, size, crop=None, image_size=64, splits=(), min_mask_pixels=20.0
-):
+def _multi_object(name, *, num_slots, size, image_size=64, splits=(), **others):
     return DatasetSpec(
         name=name,
         image_size=image_size,
@@ -76,12 +75,11 @@ def _multi_object(
         splits=("train", "validation", "test", *splits),
         size=size,
         citation="Kabra et al., Multi-Object Datasets, 2019.",
-        crop=crop,
-        min_mask_pixels=min_mask_pixels,
+        **others,
     )
 
 
-def _rendered(name, *, num_slots, splits, size, crop=None, min_mask_pixels=20.0):
+def _rendered(name, *, num_slots, splits, size, **others):
     return DatasetSpec(
         name=name,
         image_size=64,
@@ -91,9 +89,8 @@ def _rendered(name, *, num_slots, splits, size, crop=None, min_mask_pixels=20.0)
         size=size,
         citation="Drawn by this package with MuJoCo (Todorov et al., IROS 2012).",
         recipe="fast",
-        crop=crop,
         generated=True,
-        min_mask_pixels=min_mask_pixels,
+        **others,
     )
 
 

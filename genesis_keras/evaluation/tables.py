@@ -159,9 +159,9 @@ def flexible_table(groups: "Sequence[Group]") -> Table:
         cells = [text(scores[name], digits) for name, digits in names.items()]
         rows.append([f"{dataset} (paper)", loss, mode, *cells])
     note = (
-        "GENESIS-V2. With flexible slots an image stops before a mask of fewer than "
-        "so many pixels (px); in the paper 70 for ObjectsRoom and 20 for ShapeStacks, "
-        "at 64x64. MAE: to the number of foreground objects plus one."
+        "GENESIS-V2. With flexible slots an image stops before a mask of fewer pixels "
+        "(px) than its row says; in the paper fewer than 70 for ObjectsRoom and 20 for "
+        "ShapeStacks, at 64x64. MAE: to the number of foreground objects plus one."
     )
     header = ["data set", "mask loss", "slots", "average K", "MAE", "ARI-FG", "MSC-FG"]
     return Table("Fixed and flexible number of slots (Table 2)", header, rows, note)

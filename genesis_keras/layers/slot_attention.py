@@ -34,7 +34,7 @@ class SlotAttention(keras.layers.Layer):
         num_iterations: Number of iterations; a call may use another number.
         hidden_dim: Hidden units of the MLP.
         implicit_gradient: Whether gradients skip all iterations but the last. Outputs
-            do not depend on it.
+            do not depend on it, up to rounding.
         seed: Random seed of the noise.
         **kwargs: Keyword arguments of `keras.layers.Layer`.
 

@@ -1,3 +1,4 @@
+import argparse
 import contextlib
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from genesis_keras import SlotAttentionModel
+from genesis_keras.commands import scoring
 from genesis_keras.data.shifts import shifted
 from genesis_keras.evaluation import protocol as protocol_module
 from genesis_keras.evaluation.generation import sample_batches
@@ -173,6 +175,26 @@ def test_flexible_slots_are_evaluated_with_the_threshold_of_the_data_set(
     found = measure(Model(), data, Protocol(num_images=4, flexible_slots=True))
     assert asked == [None, 40.0] and found["min_mask_pixels"] == 40.0
     assert "min_mask_pixels" not in measure(Model(), data, Protocol(num_images=4))
+
+
+def test_pictures_have_the_threshold_of_the_scores(tmp_path, images, monkeypatch):
+    drawn = []
+
+    class Model:
+        num_slots, is_generative, has_flexible_slots = 3, False, True
+
+    data = Images(images)
+    data.dataset = "shapestacks/rendered"
+    data.first = lambda split, num_images: {}
+    monkeypatch.setattr(scoring, "_single", lambda options: (tmp_path, Model(), data))
+    monkeypatch.setattr(scoring, "measure", lambda *arguments: {})
+    monkeypatch.setattr(scoring, "scores_text", str)
+    monkeypatch.setattr(
+        scoring, "run_figures", lambda *given: drawn.append(given[2]) or {}
+    )
+    options = argparse.Namespace(flexible_slots=True, num_samples=None, pdf=False)
+    scoring.score(options, Protocol(flexible_slots=True), None)
+    assert [protocol.min_mask_pixels for protocol in drawn] == [40.0]
 
 
 @pytest.mark.slow
