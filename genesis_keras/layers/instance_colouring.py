@@ -6,15 +6,20 @@ import keras
 import tensorflow as tf
 
 from genesis_keras.arguments import boolean, choice, integer, number
+from genesis_keras.layers.background import merge_background
 from genesis_keras.layers.kernels import KERNELS, initial_log_sigma
+from genesis_keras.layers.mask_variants import (
+    hard_maximum,
+    softmax_masks,
+    stick_breaking_masks,
+    straight_through,
+)
 from genesis_keras.layers.random_source import RandomSource
 from genesis_keras.layers.stick_breaking import LOG_ZERO, break_stick, clamp_value
 from genesis_keras.types import Config, Outputs, Shape, Tensor
 
 # Bounds of alpha. They keep log(alpha) and log(1 - alpha) finite.
 _ALPHA_MIN, _ALPHA_MAX = 0.01, 0.99
-# The softmax does not break a stick, so it only has to avoid log(0).
-_TINY = 1e-12
 NORMALIZATIONS = ("stick_breaking", "softmax")
 
 
@@ -53,6 +58,9 @@ class InstanceColouring(keras.layers.Layer):
             for optimisers that, like Adam, are invariant to the scale of gradients.
         drop_small_remainder: Whether `flexible_slots` avoids a last mask that sums to
             less than `min_mask_pixels`.
+        background_border: Share of the border of the image from which on a mask is part
+            of the background; all such masks become one (`merge_background`, not in
+            the paper). 0 merges none.
         seed: Random seed of `seed_scores`.
         **kwargs: Keyword arguments of `keras.layers.Layer`.
 
@@ -85,6 +93,7 @@ class InstanceColouring(keras.layers.Layer):
         normalization: str = "stick_breaking",
         log_sigma_rate: float = 1.0,
         drop_small_remainder: bool = False,
+        background_border: float = 0.0,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -96,6 +105,9 @@ class InstanceColouring(keras.layers.Layer):
         self.log_sigma_rate = number("log_sigma_rate", log_sigma_rate, above=0)
         self.drop_small_remainder = boolean(
             "drop_small_remainder", drop_small_remainder
+        )
+        self.background_border = number(
+            "background_border", background_border, least=0, most=1
         )
         self.random = RandomSource(seed, name="random")
         self.seed = self.random.seed
@@ -146,12 +158,16 @@ class InstanceColouring(keras.layers.Layer):
             used = tf.fill([batch], num_slots)
         masks, log_masks = self._finish(pixels, seeds, used, log_masks)
         shape = [batch, num_slots, height, width, 1]
-        return {
+        slots = {
             "masks": tf.reshape(masks, shape),
             "log_masks": tf.reshape(log_masks, shape),
             "num_slots": used,
             "seeds": seeds,
         }
+        if not self.background_border:
+            return slots
+        slots = merge_background(slots, self.background_border)
+        return slots if flexible_slots else {**slots, "num_slots": used}
 
     def _select(self, pixels, seed_scores, log_scope):
         """Runs a step; returns the seed pixel `[B]` and alpha `[B, HW]`."""
@@ -231,42 +247,23 @@ class InstanceColouring(keras.layers.Layer):
 
     def _finish(self, pixels, seeds, used, log_masks):
         """Applies the variants; returns masks and log masks, `[B, K, HW]`."""
-        if self.normalization == "softmax":
-            log_masks = self._softmax_masks(pixels, seeds, used)
+        softmax = self.normalization == "softmax"
+        if softmax:
+            log_masks = softmax_masks(self._alphas(pixels, seeds), used)
         if not self.hard_masks:
             return tf.exp(log_masks), log_masks
-        if self.normalization == "softmax":
-            log_soft = log_masks
-            best = tf.one_hot(tf.argmax(log_masks, axis=1), seeds.shape[1], axis=1)
-            log_masks = (1.0 - best) * LOG_ZERO
+        if softmax:
+            log_soft, log_masks = log_masks, hard_maximum(log_masks)
         else:
-            log_soft = self._soft_masks(pixels, seeds)
-        # Straight-through: the values of the hard masks, the gradients of the soft.
-        soft = tf.exp(log_soft)
-        masks = soft + tf.stop_gradient(tf.exp(log_masks) - soft)
-        return masks, log_soft + tf.stop_gradient(log_masks - log_soft)
+            alphas = clamp_value(self._alphas(pixels, seeds), _ALPHA_MIN, _ALPHA_MAX)
+            log_soft = stick_breaking_masks(alphas)
+        return straight_through(log_soft, log_masks)
 
     def _alphas(self, pixels, seeds):
         """Returns the kernels of all seeds `[B, K]`, `[B, K, HW]`."""
         return tf.stack(
             [self._alpha(pixels, seed) for seed in tf.unstack(seeds, axis=1)], axis=1
         )
-
-    def _softmax_masks(self, pixels, seeds, used):
-        """Returns a softmax over the kernels of the seeds in use."""
-        log_alphas = tf.math.log(clamp_value(self._alphas(pixels, seeds), _TINY))
-        in_use = tf.sequence_mask(used, seeds.shape[1])[..., None]
-        return tf.nn.log_softmax(tf.where(in_use, log_alphas, LOG_ZERO), axis=1)
-
-    def _soft_masks(self, pixels, seeds):
-        """Returns soft stick-breaking masks for given seeds (the last is not used)."""
-        alphas = clamp_value(self._alphas(pixels, seeds), _ALPHA_MIN, _ALPHA_MAX)
-        log_scope = tf.zeros_like(alphas[:, 0])
-        log_masks = []
-        for alpha in tf.unstack(alphas, axis=1)[:-1]:
-            log_mask, log_scope = break_stick(log_scope, alpha)
-            log_masks.append(log_mask)
-        return tf.stack([*log_masks, log_scope], axis=1)
 
     def compute_output_shape(self, input_shape: Shape) -> dict[str, Shape]:
         batch, height, width, _ = input_shape
@@ -287,6 +284,7 @@ class InstanceColouring(keras.layers.Layer):
             "normalization": self.normalization,
             "log_sigma_rate": self.log_sigma_rate,
             "drop_small_remainder": self.drop_small_remainder,
+            "background_border": self.background_border,
             "seed": self.seed,
         }
 

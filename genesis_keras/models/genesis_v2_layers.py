@@ -23,6 +23,13 @@ _EMBEDDING = (
     "fade_start fade_steps region_passes region_edge_scale region_brightness "
     "appearance_offset kuwahara_passes gate_rate"
 ).split()
+_COLOURING = (
+    "kernel",
+    "hard_masks",
+    "log_sigma_rate",
+    "drop_small_remainder",
+    "background_border",
+)
 _POOLING = (
     "pooled_statistics",
     "glimpse_size",
@@ -30,11 +37,10 @@ _POOLING = (
     "spatial_transformer",
 )
 SETTINGS = (
-    "feature_dim object_latent_dim embedding_dim kernel semi_convolution "
-    "autoregressive_prior hard_masks mask_normalization log_sigma_rate "
-    "drop_small_remainder decoder_widening learned_prior_start prior_components "
-    "prior_couplings"
-).split() + [*_EMBEDDING, *_POOLING, *MASK_TERMS]
+    "feature_dim object_latent_dim embedding_dim semi_convolution "
+    "autoregressive_prior mask_normalization decoder_widening learned_prior_start "
+    "prior_components prior_couplings"
+).split() + [*_EMBEDDING, *_COLOURING, *_POOLING, *MASK_TERMS]
 
 # Checks of the settings that are of no single layer; the layers check the others.
 _CHECKS = {
@@ -97,11 +103,8 @@ def make_layers(model: Model) -> None:
     )
     model.instance_colouring = InstanceColouring(
         model.num_slots,
-        kernel=model.kernel,
-        hard_masks=model.hard_masks,
         normalization=model.mask_normalization,
-        log_sigma_rate=model.log_sigma_rate,
-        drop_small_remainder=model.drop_small_remainder,
+        **{name: getattr(model, name) for name in _COLOURING},
         seed=model.seed,
         dtype="float32",
         name="instance_colouring",
@@ -145,7 +148,7 @@ def _take_checked_values(model):
         (model.pooling, _POOLING),
         (
             model.instance_colouring,
-            ["kernel", "hard_masks", "log_sigma_rate", "drop_small_remainder"],
+            _COLOURING,
         ),
     ):
         for name in names:

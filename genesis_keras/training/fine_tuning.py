@@ -22,6 +22,7 @@ INHERITED = (
     "region_passes",
     "region_edge_scale",
     "hard_masks",
+    "background_border",
     "drop_small_remainder",
     "mask_normalization",
     "num_iterations",

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from genesis_keras.layers.instance_colouring import InstanceColouring
 from genesis_keras.layers.kernels import KERNELS, initial_log_sigma
+from genesis_keras.layers.mask_variants import softmax_masks, stick_breaking_masks
 from genesis_keras.layers.stick_breaking import LOG_ZERO, break_stick, clamp_value
 
 SIDE = 12
@@ -155,24 +156,27 @@ def test_hard_masks_are_binary_and_their_seeds_are_in_their_own_mask():
             assert mask[seed] == 1 or mask.sum() == 0
 
 
-def test_softmax_masks_are_equivariant_to_the_order_of_seeds():
+@pytest.fixture
+def alphas():
+    """Kernels of three seeds, `[1, 3, N]`."""
+    layer = InstanceColouring(3)
     embeddings = blobs(batch=1)
-    layer = InstanceColouring(3, normalization="softmax")
     layer.build(embeddings.shape)
     pixels = tf.reshape(embeddings, [1, -1, 8])
+    alphas = layer._alphas(pixels, tf.constant([[5, 40, 99]]))
+    return tf.clip_by_value(alphas, 0.01, 0.99)
+
+
+def test_softmax_masks_are_equivariant_to_the_order_of_seeds(alphas):
     used = tf.constant([3])
-    masks = layer._softmax_masks(pixels, tf.constant([[5, 40, 99]]), used)
-    permuted = layer._softmax_masks(pixels, tf.constant([[99, 5, 40]]), used)
+    masks = softmax_masks(alphas, used)
+    permuted = softmax_masks(tf.gather(alphas, [2, 0, 1], axis=1), used)
     np.testing.assert_allclose(permuted, tf.gather(masks, [2, 0, 1], axis=1), atol=1e-6)
 
 
-def test_stick_breaking_masks_depend_on_the_order():
-    embeddings = blobs(batch=1)
-    layer = InstanceColouring(3)
-    layer.build(embeddings.shape)
-    pixels = tf.reshape(embeddings, [1, -1, 8])
-    masks = layer._soft_masks(pixels, tf.constant([[5, 40, 99]]))
-    permuted = layer._soft_masks(pixels, tf.constant([[40, 5, 99]]))
+def test_stick_breaking_masks_depend_on_the_order(alphas):
+    masks = stick_breaking_masks(alphas)
+    permuted = stick_breaking_masks(tf.gather(alphas, [1, 0, 2], axis=1))
     assert np.abs(permuted - tf.gather(masks, [1, 0, 2], axis=1)).max() > 0.01
 
 

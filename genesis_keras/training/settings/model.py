@@ -91,6 +91,13 @@ class ModelSettings:
     drop_small_remainder: bool = setting(
         False, "Flexible slots leave no last mask below their threshold.", of=V2
     )
+    background_border: float = setting(
+        0.0,
+        "Share of the border from which on a mask joins the background; 0: never.",
+        of=V2,
+        least=0,
+        most=1,
+    )
     decoder_widening: int = setting(
         1, "Factor on the channels of coarser blocks of the decoder.", of=V2, least=1
     )
