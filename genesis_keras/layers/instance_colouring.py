@@ -58,7 +58,7 @@ class InstanceColouring(keras.layers.Layer):
             for optimisers that, like Adam, are invariant to the scale of gradients.
         drop_small_remainder: Whether `flexible_slots` avoids a last mask that sums to
             less than `min_mask_pixels`.
-        background_border: Share of the border of the image from which on a mask is part
+        background_share: Share of the border of the image from which on a mask is part
             of the background; all such masks become one (`merge_background`, not in
             the paper). 0 merges none.
         seed: Random seed of `seed_scores`.
@@ -93,7 +93,7 @@ class InstanceColouring(keras.layers.Layer):
         normalization: str = "stick_breaking",
         log_sigma_rate: float = 1.0,
         drop_small_remainder: bool = False,
-        background_border: float = 0.0,
+        background_share: float = 0.0,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -106,8 +106,8 @@ class InstanceColouring(keras.layers.Layer):
         self.drop_small_remainder = boolean(
             "drop_small_remainder", drop_small_remainder
         )
-        self.background_border = number(
-            "background_border", background_border, least=0, most=1
+        self.background_share = number(
+            "background_share", background_share, least=0, most=1
         )
         self.random = RandomSource(seed, name="random")
         self.seed = self.random.seed
@@ -164,9 +164,9 @@ class InstanceColouring(keras.layers.Layer):
             "num_slots": used,
             "seeds": seeds,
         }
-        if not self.background_border:
+        if not self.background_share:
             return slots
-        slots = merge_background(slots, self.background_border)
+        slots = merge_background(slots, self.background_share)
         return slots if flexible_slots else {**slots, "num_slots": used}
 
     def _select(self, pixels, seed_scores, log_scope):
@@ -284,7 +284,7 @@ class InstanceColouring(keras.layers.Layer):
             "normalization": self.normalization,
             "log_sigma_rate": self.log_sigma_rate,
             "drop_small_remainder": self.drop_small_remainder,
-            "background_border": self.background_border,
+            "background_share": self.background_share,
             "seed": self.seed,
         }
 

@@ -80,7 +80,7 @@ class GenesisV2(GenerativeModel):
         pixel_scale: sigma_x of the likelihood.
         log_sigma_rate: See `InstanceColouring`.
         drop_small_remainder: See `InstanceColouring`.
-        background_border: See `InstanceColouring`.
+        background_share: See `InstanceColouring`.
         posterior_scale_bias: See `GenerativeModel`.
         initialization: See `GenerativeModel`.
         seed: Random seed.
@@ -153,7 +153,7 @@ class GenesisV2(GenerativeModel):
         pixel_scale: float = 0.7,
         log_sigma_rate: float = 1.0,
         drop_small_remainder: bool = False,
-        background_border: float = 0.0,
+        background_share: float = 0.0,
         gate_rate: float = 1.0,
         posterior_scale_bias: float = 0.0,
         initialization: str = "release",

@@ -28,7 +28,7 @@ _COLOURING = (
     "hard_masks",
     "log_sigma_rate",
     "drop_small_remainder",
-    "background_border",
+    "background_share",
 )
 _POOLING = (
     "pooled_statistics",

@@ -22,7 +22,7 @@ INHERITED = (
     "region_passes",
     "region_edge_scale",
     "hard_masks",
-    "background_border",
+    "background_share",
     "drop_small_remainder",
     "mask_normalization",
     "num_iterations",

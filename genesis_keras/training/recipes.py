@@ -190,7 +190,7 @@ RECIPES = {
                 "region_edge_scale": 0.09,
                 # Walls, floor and sky are one slot; of the objects that have one, 0.6%
                 # (validation) cover more of the border.
-                "background_border": 0.12,
+                "background_share": 0.12,
             },
             # Sides of a block in light and in shadow belong together, and so do the
             # parts of a wall.

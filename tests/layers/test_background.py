@@ -109,7 +109,7 @@ def test_colouring_has_one_background(hard_masks, normalization):
         "normalization": normalization,
         "drop_small_remainder": True,
     }
-    layer = InstanceColouring(**arguments, background_border=0.12)
+    layer = InstanceColouring(**arguments, background_share=0.12)
     flexible = layer(embeddings, flexible_slots=True, seed_scores=scores)
     assert int(flexible["num_slots"][0]) == 2
     object_pixels = np.repeat(np.repeat(LABELS == OBJECT, 4, axis=0), 4, axis=1)
@@ -128,5 +128,5 @@ def test_colouring_has_one_background(hard_masks, normalization):
 
 @pytest.mark.parametrize("value", [-0.1, 1.5, "much"])
 def test_a_wrong_share_is_named(value):
-    with pytest.raises(ValueError, match=f"background_border.*{value}"):
-        InstanceColouring(4, background_border=value)
+    with pytest.raises(ValueError, match=f"background_share.*{value}"):
+        InstanceColouring(4, background_share=value)

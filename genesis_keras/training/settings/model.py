@@ -91,7 +91,7 @@ class ModelSettings:
     drop_small_remainder: bool = setting(
         False, "Flexible slots leave no last mask below their threshold.", of=V2
     )
-    background_border: float = setting(
+    background_share: float = setting(
         0.0,
         "Share of the border from which on a mask joins the background; 0: never.",
         of=V2,
