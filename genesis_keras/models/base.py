@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from genesis_keras import surroundings
 from genesis_keras.arguments import MAX_SLOTS, boolean, integer
-from genesis_keras.layers.random_source import RandomSource
+from genesis_keras.layers.random_source import ALGORITHM, RandomSource, seed_pair
 from genesis_keras.models import batches
 from genesis_keras.models.keras_methods import KerasMethods
 from genesis_keras.models.steps import SceneSteps
@@ -21,11 +21,12 @@ class SceneModel(SceneSteps, PresetModel, KerasMethods):
     """Base class of the models: maps images to the dict specified in `outputs.py`.
 
     Subclasses implement `call(images, training, num_slots, **draws)`, where `draws` are
-    the random numbers that the model uses; `fixed_draws`, which generates these; and,
-    if they are generative, `sample`. `fit`, `evaluate` and `predict` take batches of
-    images, or dicts with the key "image". By default XLA is used on a single GPU. It is
-    not used on the CPU, where it makes the training step slower, nor with several
-    replicas. `compile(jit_compile=...)` overrides this.
+    the random numbers that the model uses; `fixed_draws`, which generates these, if
+    they are more than `noise`; `latent_dim` (D); and, if they are generative, `sample`.
+    `fit`, `evaluate` and `predict` take batches of images, or dicts with the key
+    "image". By default XLA is used on a single GPU. It is not used on the CPU, where it
+    makes the training step slower, nor with several replicas.
+    `compile(jit_compile=...)` overrides this.
 
     Attributes:
         has_likelihood: Whether the model has a likelihood p(x | z), and hence an ELBO,
@@ -99,8 +100,21 @@ class SceneModel(SceneSteps, PresetModel, KerasMethods):
     def fixed_draws(
         self, num_images: int, num_slots: int | None = None, seed: int | Tensor = 0
     ) -> Draws:
-        """Returns the random arguments of `call`, determined by the seed."""
-        return {}
+        """Returns the random arguments of `call`, determined by the seed.
+
+        Args:
+            num_images: B.
+            num_slots: K; defaults to K in training.
+            seed: An integer or a pair of integers.
+
+        Returns:
+            Dict of `noise [B, K, D]`, standard normal. The noise of an image does not
+            depend on B.
+        """
+        num_slots = self.check_slots(num_slots)
+        shape = [num_images, num_slots, self.latent_dim]
+        noise = tf.random.stateless_normal(shape, seed_pair(seed), alg=ALGORITHM)
+        return {"noise": noise}
 
     def check_slots(
         self, num_slots: int | Tensor | None = None, flexible_slots: bool = False

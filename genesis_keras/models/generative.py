@@ -9,11 +9,10 @@ from genesis_keras.arguments import choice, integer, number
 from genesis_keras.distributions.latents import diagonal_normal
 from genesis_keras.layers.blocks import initialize_glorot
 from genesis_keras.layers.gaussian_statistics import shift_initial_scale
-from genesis_keras.layers.random_source import ALGORITHM, seed_pair
 from genesis_keras.models import batches
 from genesis_keras.models.base import SceneModel
 from genesis_keras.objectives.pixel_scale import PixelScale
-from genesis_keras.types import Config, Draws, Images, Layer, Outputs, Tensor
+from genesis_keras.types import Config, Images, Layer, Outputs, Tensor
 
 INITIALIZATIONS = ("release", "glorot")
 
@@ -105,24 +104,6 @@ class GenerativeModel(SceneModel):
             return None
         values = self.image_size**2 * 3
         return self.changing_scale.goals(self.geco.settings.goal, step, values)
-
-    def fixed_draws(
-        self, num_images: int, num_slots: int | None = None, seed: int | Tensor = 0
-    ) -> Draws:
-        """Returns the random arguments of `call`, determined by the seed.
-
-        Args:
-            num_images: B.
-            num_slots: K; defaults to K in training.
-            seed: An integer or a pair of integers.
-
-        Returns:
-            Dict of `noise [B, K, D]`. The noise of an image does not depend on B.
-        """
-        num_slots = self.check_slots(num_slots)
-        shape = [num_images, num_slots, self.latent_dim]
-        noise = tf.random.stateless_normal(shape, seed_pair(seed), alg=ALGORITHM)
-        return {"noise": noise}
 
     def sample(
         self, num_images: int, num_slots: int | None = None, noise: Tensor | None = None

@@ -299,17 +299,7 @@ class GenesisV2(GenerativeModel):
     def fixed_draws(
         self, num_images: int, num_slots: int | None = None, seed: int | Tensor = 0
     ) -> Draws:
-        """Returns the random arguments of `call`, determined by the seed.
-
-        Args:
-            num_images: B.
-            num_slots: K; defaults to K in training.
-            seed: An integer or a pair of integers.
-
-        Returns:
-            Dict of `seed_scores [B, H, W]` and `noise [B, K, D]`. The values of an
-            image do not depend on B.
-        """
+        """Returns `seed_scores [B, H, W]` and `noise [B, K, D]`, see `SceneModel`."""
         num_slots = self.check_slots(num_slots)
         seeds = tf.random.split(seed_pair(seed), alg=ALGORITHM)
         first, second = tf.unstack(seeds)

@@ -11,11 +11,10 @@ from genesis_keras.arguments import boolean, integer
 from genesis_keras.distributions.pixel_mixture import mixture_mean
 from genesis_keras.layers.blocks import slots_of
 from genesis_keras.layers.position_embedding import PositionEmbedding
-from genesis_keras.layers.random_source import ALGORITHM, seed_pair
 from genesis_keras.layers.slot_attention import SlotAttention
 from genesis_keras.models.base import SceneModel
 from genesis_keras.models.outputs import check_outputs
-from genesis_keras.types import Config, Draws, Outputs, Shape, Tensor
+from genesis_keras.types import Config, Outputs, Shape, Tensor
 
 _NUM_CONVS = 4
 _BROADCAST_SIDE = 8
@@ -251,24 +250,6 @@ class SlotAttentionModel(SceneModel):
         """Returns the mean squared error over images, pixels and channels."""
         values = self.image_size**2 * 3
         return tf.reduce_mean(outputs["reconstruction_error"]) / values
-
-    def fixed_draws(
-        self, num_images: int, num_slots: int | None = None, seed: int | Tensor = 0
-    ) -> Draws:
-        """Returns the random arguments of `call`, determined by the seed.
-
-        Args:
-            num_images: B.
-            num_slots: K; defaults to K in training.
-            seed: An integer or a pair of integers.
-
-        Returns:
-            Dict of `noise [B, K, D]`. The noise of an image does not depend on B.
-        """
-        num_slots = self.check_slots(num_slots)
-        shape = [num_images, num_slots, self.slot_dim]
-        noise = tf.random.stateless_normal(shape, seed_pair(seed), alg=ALGORITHM)
-        return {"noise": noise}
 
     def get_config(self) -> Config:
         return {
