@@ -376,7 +376,28 @@ BEYOND_THE_PAPER = {
     "mask_guidance": 1.0,
     "mask_guidance_final": 0.5,
     "mask_responsibility": 0.3,
+    "background_share": 0.12,
 }
+
+
+def test_walls_and_floor_are_one_slot(make_model):
+    # Two rooms: a wall over a floor, with an object before them.
+    rooms = np.zeros([2, 32, 32, 3], "float32")
+    rooms[:, :14], rooms[:, 14:] = (0.9, 0.1, 0.1), (0.1, 0.1, 0.9)
+    rooms[:, 10:20, 8:18] = (0.1, 0.9, 0.1)
+    settings = {"appearance_scale": 6.0, "coordinate_scale": 0.1, "gate_rate": 1e-6}
+    model = make_model(**settings, drop_small_remainder=True, background_share=0.12)
+    outputs = model(
+        rooms, flexible_slots=True, min_mask_pixels=70, **model.fixed_draws(2)
+    )
+    np.testing.assert_array_equal(outputs["num_slots"], [2, 2])
+    labels = np.argmax(outputs["log_masks"][..., 0], axis=1)
+    assert (labels[:, 10:20, 8:18] != labels[:, :1, :1]).all()
+    assert (labels[:, [0, 31]] == labels[:, :1, :1]).all()
+    np.testing.assert_array_equal(outputs["log_object_masks"][:, 2:] < -1e8, True)
+    fixed = model(rooms, **model.fixed_draws(2))
+    np.testing.assert_array_equal(fixed["num_slots"], [4, 4])
+    assert np.isfinite(fixed["reconstruction_error"]).all()
 
 
 def test_options_beyond_the_paper_train_and_are_saved(make_model, images, tmp_path):
