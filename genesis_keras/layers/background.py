@@ -37,27 +37,23 @@ def merge_background(slots: Outputs, min_share: float) -> Outputs:
         keeps its seed; its other slots are empty (log mask -1e10), come after all
         others, and are not counted in `num_slots`.
     """
-    masks, log_masks = slots["masks"], slots["log_masks"]
-    background = border_shares(masks) >= min_share  # [B, K]
+    background = border_shares(slots["masks"]) >= min_share  # [B, K]
     first = background & (tf.cumsum(tf.cast(background, "int32"), axis=1) == 1)
     emptied = background & ~first
+    order = tf.argsort(tf.cast(emptied, "int32"), axis=1, stable=True)
     of_slot = (..., None, None, None)
-    log_sum = tf.reduce_logsumexp(
-        tf.where(background[of_slot], log_masks, LOG_ZERO), axis=1, keepdims=True
-    )
-    zero = tf.zeros_like(masks)
-    total = tf.reduce_sum(
-        tf.where(background[of_slot], masks, zero), axis=1, keepdims=True
-    )
-    masks = tf.where(emptied[of_slot], zero, tf.where(first[of_slot], total, masks))
-    log_masks = tf.where(
-        emptied[of_slot], LOG_ZERO, tf.where(first[of_slot], log_sum, log_masks)
-    )
-    emptied = tf.cast(emptied, "int32")
-    order = tf.argsort(emptied, axis=1, stable=True)
+
+    def merged(values, nothing, total):
+        """Puts the total of the background in its first slot; `[B, K, H, W, 1]`."""
+        total = total(tf.where(background[of_slot], values, nothing), 1, keepdims=True)
+        values = tf.where(emptied[of_slot], nothing, values)
+        values = tf.where(first[of_slot], total, values)
+        return tf.gather(values, order, batch_dims=1)
+
+    count = tf.reduce_sum(tf.cast(emptied, "int32"), axis=1)
     return {
-        "masks": tf.gather(masks, order, batch_dims=1),
-        "log_masks": tf.gather(log_masks, order, batch_dims=1),
-        "num_slots": slots["num_slots"] - tf.reduce_sum(emptied, axis=1),
+        "masks": merged(slots["masks"], 0.0, tf.reduce_sum),
+        "log_masks": merged(slots["log_masks"], LOG_ZERO, tf.reduce_logsumexp),
+        "num_slots": slots["num_slots"] - count,
         "seeds": tf.gather(slots["seeds"], order, batch_dims=1),
     }

@@ -146,10 +146,7 @@ def _take_checked_values(model):
         (model.mask_objective, MASK_TERMS),
         (model.embedding_head, ["embedding_dim", *_EMBEDDING]),
         (model.pooling, _POOLING),
-        (
-            model.instance_colouring,
-            _COLOURING,
-        ),
+        (model.instance_colouring, _COLOURING),
     ):
         for name in names:
             setattr(model, name, getattr(part, name))

@@ -57,7 +57,7 @@ def test_background_becomes_its_first_slot():
         after["log_masks"], np.where(after["masks"] > 0, 0.0, LOG_ZERO)
     )
     np.testing.assert_array_equal(after["num_slots"], [3, 3])
-    # The slots that are kept have their seeds: the object, the wall; the floor, ...
+    # Seeds of the object and of the first part of the background, in their order.
     np.testing.assert_array_equal(after["seeds"][:, :2], [[10, 11], [10, 11]])
     # An unused slot comes before those that were emptied.
     np.testing.assert_array_equal(after["seeds"][0], [10, 11, 14, 12, 13])
