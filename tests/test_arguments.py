@@ -81,6 +81,8 @@ def test_what_is_no_value_is_refused(item, name):
 def test_numbers_of_numpy_end_in_plain_configs(item):
     if not hasattr(item, "get_config"):
         pytest.skip("it has no config")
+    if "__init__" not in vars(item):
+        pytest.skip("its arguments are those of Keras")
     small = {"feature_dim": 8, "filters": 8, "mask_latent_dim": 4, "units": 8}
     values = {**arguments_of(item), **required(item)}
     values = {name: small.get(name, v) for name, v in values.items()}

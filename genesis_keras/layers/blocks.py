@@ -14,6 +14,7 @@ import keras
 import tensorflow as tf
 
 from genesis_keras.arguments import quoted
+from genesis_keras.layers.pointwise_convolution import PointwiseConv2D
 from genesis_keras.types import Layer, Tensor
 
 NORM_EPSILON = 1e-5
@@ -91,7 +92,8 @@ def conv(filters: int, kernel_size: int, in_channels: int, **kwargs: Any) -> Lay
         **kwargs: Further arguments of `keras.layers.Conv2D`.
     """
     fan_in = kernel_size**2 * in_channels
-    return keras.layers.Conv2D(
+    layer = PointwiseConv2D if kernel_size == 1 else keras.layers.Conv2D
+    return layer(
         filters,
         kernel_size,
         kernel_initializer=fan_in_uniform(fan_in),

@@ -1,8 +1,10 @@
 """Slot attention: slots compete iteratively for the features of pixels."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from genesis_keras.arguments import boolean, integer
@@ -27,6 +29,9 @@ class SlotAttention(keras.layers.Layer):
     a search for a fixed point, whose gradient is approximated to first order by that of
     the last iteration (Chang, Griffiths and Levine, NeurIPS 2022). The gradient of the
     slots before it goes straight to the initial slots (Jia, Liu and Huang, ICLR 2023).
+    With `learned_slots` the initial slots are learned, as in the latter paper, and not
+    random: a slot can have a role, such as the background. A call with more slots adds
+    random samples of the Gaussian that has their mean and standard deviation.
 
     Args:
         num_slots: Number of slots K; a call may use another K.
@@ -35,6 +40,7 @@ class SlotAttention(keras.layers.Layer):
         hidden_dim: Hidden units of the MLP.
         implicit_gradient: Whether gradients skip all iterations but the last. Outputs
             do not depend on it, up to rounding.
+        learned_slots: Whether the K initial slots are learned.
         seed: Random seed of the noise.
         **kwargs: Keyword arguments of `keras.layers.Layer`.
 
@@ -65,6 +71,7 @@ class SlotAttention(keras.layers.Layer):
         num_iterations: int = 3,
         hidden_dim: int = 128,
         implicit_gradient: bool = False,
+        learned_slots: bool = False,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -74,18 +81,21 @@ class SlotAttention(keras.layers.Layer):
         self.num_iterations = integer("num_iterations", num_iterations, least=1)
         self.hidden_dim = integer("hidden_dim", hidden_dim, least=1)
         self.implicit_gradient = boolean("implicit_gradient", implicit_gradient)
+        self.learned_slots = boolean("learned_slots", learned_slots)
         self.random = RandomSource(seed, name="random")
         self.seed = self.random.seed
 
     def build(self, input_shape: Shape) -> None:
         dim, channels = self.slot_dim, input_shape[-1]
-        glorot = keras.initializers.GlorotUniform
-        self.initial_mean = self.add_weight(
-            shape=(1, 1, dim), initializer=glorot(), name="initial_mean"
-        )
-        self.initial_log_scale = self.add_weight(
-            shape=(1, 1, dim), initializer=glorot(), name="initial_log_scale"
-        )
+        learned = {"initial_slots": self.num_slots}
+        random = {"initial_mean": 1, "initial_log_scale": 1}
+        for name, size in (learned if self.learned_slots else random).items():
+            weight = self.add_weight(
+                shape=(1, size, dim),
+                initializer=keras.initializers.GlorotUniform(),
+                name=name,
+            )
+            setattr(self, name, weight)
         for name, size in (
             ("norm_inputs", channels),
             ("norm_slots", dim),
@@ -144,7 +154,44 @@ class SlotAttention(keras.layers.Layer):
                 f"noise must have shape [B, {num_slots}, {self.slot_dim}]; "
                 f"got {noise.shape}"
             )
-        return self.initial_mean + tf.exp(self.initial_log_scale) * noise
+        if not self.learned_slots:
+            return self.initial_mean + tf.exp(self.initial_log_scale) * noise
+        learned = tf.convert_to_tensor(self.initial_slots)  # [1, K, D]
+        mean, scale = (
+            reduce(learned, axis=1, keepdims=True)
+            for reduce in (tf.reduce_mean, tf.math.reduce_std)
+        )
+        others = mean + scale * noise[:, self.num_slots :]
+        learned = tf.repeat(learned[:, :num_slots], batch, axis=0)
+        return tf.concat([learned, others], axis=1)
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Loads the initial slots; called by Keras.
+
+        From weights of random slots, learned ones become samples of their Gaussian,
+        and from those of learned slots, the Gaussian gets their mean and scale. If the
+        weights have another number of learned slots, the last ones are left out, or
+        samples added. Samples depend on the seed of the layer.
+        """
+        values = [np.asarray(store[str(i)], "float32") for i in range(len(store))]
+        if len(values) == 2 and self.learned_slots:
+            mean, log_scale = values
+            values = [self._with_samples(mean[:, :0], mean, np.exp(log_scale))]
+        elif len(values) == 1:
+            (slots,) = values
+            mean, scale = (f(slots, axis=1, keepdims=True) for f in (np.mean, np.std))
+            if self.learned_slots:
+                values = [self._with_samples(slots, mean, scale)]
+            else:
+                values = [mean, np.log(scale + _EPSILON)]
+        super().load_own_variables({str(i): value for i, value in enumerate(values)})
+
+    def _with_samples(self, slots, mean, scale):
+        """Returns K initial slots `[1, K, D]`, the given ones first."""
+        rng = np.random.default_rng(self.seed)
+        noise = rng.normal(size=(1, self.num_slots, self.slot_dim))
+        samples = mean + scale * noise[:, slots.shape[1] :]
+        return np.concatenate([slots[:, : self.num_slots], samples], axis=1)
 
     def _compete(self, slots, keys):
         """Returns log masks `[B, K, N]`: a distribution over slots at each pixel."""
@@ -174,5 +221,6 @@ class SlotAttention(keras.layers.Layer):
             "num_iterations": self.num_iterations,
             "hidden_dim": self.hidden_dim,
             "implicit_gradient": self.implicit_gradient,
+            "learned_slots": self.learned_slots,
             "seed": self.seed,
         }

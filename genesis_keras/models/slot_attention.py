@@ -37,6 +37,7 @@ class SlotAttentionModel(SceneModel):
         slot_dim: Size D of a slot.
         filters: Number of channels C of encoder and decoder.
         implicit_gradient: See `SlotAttention`; False in the paper.
+        learned_slots: See `SlotAttention`; False in the paper.
         seed: Random seed.
         **kwargs: Keyword arguments of `keras.Model`.
 
@@ -44,7 +45,8 @@ class SlotAttentionModel(SceneModel):
         images: `[B, H, W, 3]` floats in [0, 1].
         num_slots: Number of slots K of this call; defaults to that of the constructor.
         num_iterations: Iterations of this call; defaults to that of the constructor.
-        noise: Standard normal noise of the initial slots `[B, K, D]`; sampled if None.
+        noise: Standard normal noise of random initial slots `[B, K, D]`; sampled if
+            None.
 
     Returns:
         The dict of `genesis_keras.models.outputs`: `masks` are the attention of the
@@ -74,6 +76,7 @@ class SlotAttentionModel(SceneModel):
         slot_dim: int = 64,
         filters: int = 64,
         implicit_gradient: bool = False,
+        learned_slots: bool = False,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -82,12 +85,14 @@ class SlotAttentionModel(SceneModel):
         self.slot_dim = integer("slot_dim", slot_dim, least=1)
         self.filters = integer("filters", filters, least=1)
         self.implicit_gradient = boolean("implicit_gradient", implicit_gradient)
+        self.learned_slots = boolean("learned_slots", learned_slots)
         self._make_encoder()
         self.attention = SlotAttention(
             self.num_slots,
             self.slot_dim,
             self.num_iterations,
             implicit_gradient=self.implicit_gradient,
+            learned_slots=self.learned_slots,
             seed=self.seed,
             dtype="float32",
             name="attention",
@@ -258,6 +263,7 @@ class SlotAttentionModel(SceneModel):
             "slot_dim": self.slot_dim,
             "filters": self.filters,
             "implicit_gradient": self.implicit_gradient,
+            "learned_slots": self.learned_slots,
         }
 
 

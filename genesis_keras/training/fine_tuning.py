@@ -26,8 +26,11 @@ INHERITED = (
     "drop_small_remainder",
     "mask_normalization",
     "num_iterations",
+    "implicit_gradient",
+    "learned_slots",
 )
-"""Settings of the architecture that may be overridden: no weight depends on them."""
+"""Settings of the architecture that may be overridden: no weight depends on them, or
+the layer adapts those that do (`SlotAttention.load_own_variables`)."""
 OF_RECIPE = (
     "stop_mask_gradient",
     "mask_consistency",

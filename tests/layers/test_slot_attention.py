@@ -187,8 +187,100 @@ def test_an_implicit_gradient_is_that_of_the_last_iteration():
     assert max(difference) > 0.1
 
 
+def random_twin(layer):
+    """A layer of random slots with the weights of one of learned slots."""
+    twin = make_layer()
+    twin.initial_mean.assign(tf.zeros_like(twin.initial_mean))
+    twin.initial_log_scale.assign(tf.zeros_like(twin.initial_log_scale))
+    twin.set_weights([w.numpy() for w in twin.weights[:2] + layer.weights[1:]])
+    return twin  # its initial slots are the noise
+
+
+@pytest.mark.parametrize("num_slots", [2, 3, 5])
+def test_learned_slots_start_the_iterations(num_slots):
+    """Further slots are samples of their Gaussian."""
+    layer = make_layer(learned_slots=True)
+    inputs, noise = normal(2, 7, 6, seed=50), normal(2, num_slots, 4, seed=51)
+    learned = layer.initial_slots.numpy()
+    samples = learned.mean(axis=1) + learned.std(axis=1) * noise[:, 3:]
+    start = np.concatenate([learned[:, :num_slots].repeat(2, 0), samples], axis=1)
+    expected = random_twin(layer)(inputs, num_slots=num_slots, noise=start)
+    actual = layer(inputs, num_slots=num_slots, noise=noise)
+    for a, e in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(a, e, atol=1e-5)
+
+
+def test_learned_slots_are_not_random():
+    inputs = normal(2, 7, 6, seed=50)
+    for learned in (True, False):
+        layer = make_layer(learned_slots=learned)
+        same = np.allclose(layer(inputs)[0], layer(inputs)[0], atol=1e-6)
+        assert same == learned
+
+
+@pytest.mark.parametrize("implicit", [True, False])
+def test_learned_slots_have_gradients(implicit):
+    layer = make_layer(learned_slots=True, implicit_gradient=implicit)
+    noise = normal(2, 3, 4)
+    _, gradients = gradients_of(layer, normal(2, 7, 6), noise, 3, normal(2, 3, 4))
+    assert np.abs(gradients[layer.initial_slots.path]).max() > 1e-4
+
+
+def stored(layer):
+    """The weights of the layer itself, as Keras stores them."""
+    store = {}
+    layer.save_own_variables(store)
+    return store
+
+
+def test_weights_of_random_slots_become_learned_slots():
+    layer = SlotAttention(900, slot_dim=2, learned_slots=True, seed=0)
+    layer.build((None, None, 6))
+    mean, log_scale = np.array([1.0, -2.0]), np.log([0.1, 3.0])
+    layer.load_own_variables({"0": mean[None, None], "1": log_scale[None, None]})
+    slots = layer.initial_slots.numpy()
+    assert slots.shape == (1, 900, 2)
+    np.testing.assert_allclose(slots.mean(axis=1)[0], mean, atol=0.3)
+    np.testing.assert_allclose(slots.std(axis=1)[0], np.exp(log_scale), rtol=0.1)
+
+
+def test_weights_of_learned_slots_become_random_slots():
+    source, layer = make_layer(learned_slots=True), make_layer()
+    layer.load_own_variables(stored(source))
+    slots = source.initial_slots.numpy()
+    np.testing.assert_allclose(layer.initial_mean[:, 0], slots.mean(1), rtol=1e-5)
+    scale = np.exp(layer.initial_log_scale[:, 0])
+    np.testing.assert_allclose(scale, slots.std(1), rtol=1e-5)
+
+
+@pytest.mark.parametrize("learned", [True, False])
+def test_weights_of_the_same_kind_are_kept(learned):
+    source, layer = (make_layer(learned_slots=learned) for _ in range(2))
+    for weight in layer.trainable_weights:
+        weight.assign(tf.zeros_like(weight))
+    layer.load_own_variables(stored(source))
+    for name, value in stored(source).items():
+        np.testing.assert_array_equal(stored(layer)[name], value)
+
+
+def test_another_number_of_learned_slots():
+    """The last are left out, or samples of the others' Gaussian added."""
+    source = make_layer(learned_slots=True)
+    for number in (2, 4, 900):
+        layer = SlotAttention(number, slot_dim=4, learned_slots=True, seed=0)
+        layer.build((None, None, 6))
+        layer.load_own_variables(stored(source))
+        loaded, slots = layer.initial_slots.numpy(), source.initial_slots.numpy()
+        assert loaded.shape == (1, number, 4)
+        np.testing.assert_array_equal(loaded[:, :3], slots[:, :number])
+    np.testing.assert_allclose(loaded.mean(1), slots.mean(1), atol=0.15)
+    np.testing.assert_allclose(loaded.std(1), slots.std(1), rtol=0.1)
+
+
 def test_config_round_trip():
-    layer = make_layer(num_iterations=2, implicit_gradient=True, seed=3)
+    layer = make_layer(
+        num_iterations=2, implicit_gradient=True, learned_slots=True, seed=3
+    )
     again = SlotAttention.from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
 

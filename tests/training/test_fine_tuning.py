@@ -166,6 +166,34 @@ def test_a_fine_tuned_run_goes_on_without_its_preset(tmp_path, data_dir):
     assert again.init_from_preset == str(folder)
 
 
+def test_slots_of_a_preset_can_become_learned_ones(tmp_path):
+    sizes = {"image_size": 32, "num_slots": 3, "filters": 8, "slot_dim": 8}
+    source = SlotAttentionModel(**sizes, num_iterations=1)
+    scale = source.attention.initial_log_scale
+    scale.assign(scale - 20.0)  # all random slots are near their mean
+    source.save_to_preset(tmp_path / "preset")
+    chosen = {"init_from_preset": str(tmp_path / "preset"), "num_slots": 5}
+    config = resolve({**chosen, "learned_slots": True, "implicit_gradient": True})
+    assert config.num_iterations == 1  # of the preset
+    model = build_model(config)
+    mean = np.repeat(source.attention.initial_mean.numpy(), 5, axis=1)
+    np.testing.assert_allclose(model.attention.initial_slots, mean, atol=1e-5)
+    ours, theirs = model.trainable_weights[-1], source.trainable_weights[-1]
+    np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+    assert model.implicit_gradient and not resolve(chosen).learned_slots
+
+
+def test_learned_slots_of_a_preset_fit_other_numbers_of_slots(tmp_path):
+    source = SlotAttentionModel(32, 3, filters=8, learned_slots=True)
+    source.save_to_preset(tmp_path / "preset")
+    model = build_model(
+        resolve({"init_from_preset": str(tmp_path / "preset"), "num_slots": 5})
+    )
+    slots = model.attention.initial_slots.numpy()
+    assert slots.shape == (1, 5, 64)
+    np.testing.assert_array_equal(slots[:, :3], source.attention.initial_slots.numpy())
+
+
 def test_the_preset_tells_the_whole_training(preset, tmp_path):
     source, source_folder = preset
     config = resolve({"recipe": "fast"})

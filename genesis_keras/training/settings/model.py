@@ -177,6 +177,9 @@ class ModelSettings:
     implicit_gradient: bool = setting(
         False, "Only the last iteration passes on the gradient.", of=SLOTS
     )
+    learned_slots: bool = setting(
+        False, "Slots start from learned vectors, not random ones.", of=SLOTS
+    )
     mask_prior: str = setting(
         "softmax",
         "Normalisation of reconstructed masks: softmax or scope.",
