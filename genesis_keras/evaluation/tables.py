@@ -252,25 +252,16 @@ def _both_kinds():
 
 
 def _density():
-    def elbo(group):
-        if not paper.GENERATIVE[group.model]:
-            return "-"
-        return group.value("results", "fixed", "elbo")
+    def generative(*keys):
+        def value(group):
+            return group.value(*keys) if paper.GENERATIVE[group.model] else "-"
 
-    def fid(group):
-        if not paper.GENERATIVE[group.model]:
-            return "-"
-        return group.value("fid", "fid")
-
-    def distance(group):
-        if not paper.GENERATIVE[group.model]:
-            return "-"
-        return group.value("sliced_wasserstein", "samples", "mean")
+        return value
 
     return [
-        ("ELBO", 0, True, elbo),
-        ("FID", 1, False, fid),
-        ("SWD", 1, False, distance),
+        ("ELBO", 0, True, generative("results", "fixed", "elbo")),
+        ("FID", 1, False, generative("fid", "fid")),
+        ("SWD", 1, False, generative("sliced_wasserstein", "samples", "mean")),
     ]
 
 

@@ -8,7 +8,7 @@ from genesis_keras.storage import local_path
 from genesis_keras.types import Outputs, PathLike
 
 if TYPE_CHECKING:
-    from genesis_keras.export.signatures import Signature
+    from genesis_keras.export.signature import Signature
 
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 _OPEN = (1, 2)  # images, slots
