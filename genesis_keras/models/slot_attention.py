@@ -7,17 +7,19 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from genesis_keras.arguments import boolean, integer
+from genesis_keras.arguments import boolean, integer, number
 from genesis_keras.distributions.pixel_mixture import mixture_mean
 from genesis_keras.layers.blocks import slots_of
 from genesis_keras.layers.position_embedding import PositionEmbedding
 from genesis_keras.layers.slot_attention import SlotAttention
 from genesis_keras.models.base import SceneModel
 from genesis_keras.models.outputs import check_outputs
+from genesis_keras.objectives.mask_entropy import mask_entropy
 from genesis_keras.types import Config, Outputs, Shape, Tensor
 
 _NUM_CONVS = 4
 _BROADCAST_SIDE = 8
+_BOTH_KINDS = ("log_masks", "log_object_masks")
 
 
 @keras.saving.register_keras_serializable("genesis_keras")
@@ -26,8 +28,9 @@ class SlotAttentionModel(SceneModel):
 
     image -> convolutions at full resolution -> position embedding -> slot attention ->
     broadcast decoder for each slot -> softmax of the mask logits over the slots. The
-    loss is the mean squared error. There is neither a likelihood nor a prior, so the
-    model cannot generate scenes.
+    loss is the mean squared error, here with an optional penalty on slots that share
+    pixels. There is neither a likelihood nor a prior, so the model cannot generate
+    scenes.
 
     Args:
         image_size: Side of the images in pixels: 32, 64, 128 (a power of two, at least
@@ -38,6 +41,8 @@ class SlotAttentionModel(SceneModel):
         filters: Number of channels C of encoder and decoder.
         implicit_gradient: See `SlotAttention`; False in the paper.
         learned_slots: See `SlotAttention`; False in the paper.
+        mask_entropy: Weight of the entropies of both kinds of masks in the loss; 0 in
+            the paper.
         seed: Random seed.
         **kwargs: Keyword arguments of `keras.Model`.
 
@@ -77,6 +82,7 @@ class SlotAttentionModel(SceneModel):
         filters: int = 64,
         implicit_gradient: bool = False,
         learned_slots: bool = False,
+        mask_entropy: float = 0.0,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -86,6 +92,7 @@ class SlotAttentionModel(SceneModel):
         self.filters = integer("filters", filters, least=1)
         self.implicit_gradient = boolean("implicit_gradient", implicit_gradient)
         self.learned_slots = boolean("learned_slots", learned_slots)
+        self.mask_entropy = number("mask_entropy", mask_entropy, least=0.0)
         self._make_encoder()
         self.attention = SlotAttention(
             self.num_slots,
@@ -252,9 +259,17 @@ class SlotAttentionModel(SceneModel):
         }
 
     def training_loss(self, outputs: Outputs, beta: Tensor, images: Tensor) -> Tensor:
-        """Returns the mean squared error over images, pixels and channels."""
+        """Returns the mean squared error over images, pixels and channels.
+
+        With `mask_entropy`, the weighted entropies of attention masks and object
+        masks are added.
+        """
         values = self.image_size**2 * 3
-        return tf.reduce_mean(outputs["reconstruction_error"]) / values
+        loss = tf.reduce_mean(outputs["reconstruction_error"]) / values
+        if self.mask_entropy:
+            entropies = (mask_entropy(outputs[name]) for name in _BOTH_KINDS)
+            loss += self.mask_entropy * tf.add_n(list(entropies))
+        return loss
 
     def get_config(self) -> Config:
         return {
@@ -264,6 +279,7 @@ class SlotAttentionModel(SceneModel):
             "filters": self.filters,
             "implicit_gradient": self.implicit_gradient,
             "learned_slots": self.learned_slots,
+            "mask_entropy": self.mask_entropy,
         }
 
 

@@ -47,6 +47,7 @@ OF_RECIPE = (
     "pixel_scale_steps",
     "posterior_scale_bias",
     "initialization",
+    "mask_entropy",
 )
 """Settings of a model that concern training, not the architecture."""
 

@@ -198,6 +198,21 @@ def test_bad_calls_are_named(model, images, arguments, message):
         model(images if arguments else images[..., :2], **arguments)
 
 
+def test_the_entropy_of_both_kinds_of_masks_is_a_part_of_the_loss(images):
+    losses = {}
+    for weight in (0.0, 0.5):
+        keras.utils.set_random_seed(0)
+        model = SlotAttentionModel(32, 3, filters=8, mask_entropy=weight, seed=0)
+        outputs = model(images, **model.fixed_draws(len(images)))
+        losses[weight] = float(model.training_loss(outputs, 1.0, images))
+    entropies = [
+        -np.mean(np.sum(np.exp(log) * log, axis=1))
+        for log in (outputs["log_masks"].numpy(), outputs["log_object_masks"].numpy())
+    ]
+    assert min(entropies) > 0.1
+    np.testing.assert_allclose(losses[0.5] - losses[0.0], sum(entropies) / 2, rtol=1e-4)
+
+
 def test_the_implicit_gradient_is_that_of_the_attention(images):
     """Same outputs, and other gradients of what the iterations read."""
     gradients = []

@@ -5,6 +5,7 @@ import tensorflow as tf
 from genesis_keras.objectives.elbo import elbo, weighted_loss
 from genesis_keras.objectives.geco import GecoSettings, GecoState, geco_update
 from genesis_keras.objectives.mask_consistency import mask_consistency
+from genesis_keras.objectives.mask_entropy import mask_entropy
 from genesis_keras.objectives.mask_guidance import mask_guidance
 from genesis_keras.objectives.mask_objective import MaskObjective
 from genesis_keras.objectives.mask_responsibility import (
@@ -200,3 +201,24 @@ def test_terms_follow_their_schedules(step, guidance, responsibility):
 def test_negative_mask_settings_are_named(name):
     with pytest.raises(ValueError, match=f"{name} must be .*, at least .; got -1"):
         MaskObjective(**{name: -1})
+
+
+def test_entropy_of_masks_by_hand():
+    """Two images of two pixels and two slots."""
+    masks = np.array([[[0.5, 0.25], [0.5, 0.75]], [[1.0, 0.1], [1e-30, 0.9]]])
+    log_masks = tf.constant(np.log(masks)[:, :, None, :, None], "float32")
+    expected = np.mean([-np.sum(p * np.log(p)) for p in np.concatenate(masks, 1).T])
+    np.testing.assert_allclose(mask_entropy(log_masks), expected, rtol=1e-6)
+    same = tf.fill([2, 3, 4, 4, 1], -np.log(3.0).astype("float32"))
+    np.testing.assert_allclose(mask_entropy(same), np.log(3), rtol=1e-6)
+
+
+def test_entropy_makes_one_of_two_like_slots_empty():
+    """What a decoder draws does not depend on it, so only the entropy decides."""
+    logits = tf.Variable([0.3, 0.0])
+    for _ in range(100):
+        with tf.GradientTape() as tape:
+            log_masks = tf.nn.log_softmax(logits)[None, :, None, None, None]
+            entropy = mask_entropy(log_masks)
+        logits.assign_sub(tape.gradient(entropy, logits))
+    assert tf.nn.softmax(logits)[0] > 0.98

@@ -180,6 +180,9 @@ class ModelSettings:
     learned_slots: bool = setting(
         False, "Slots start from learned vectors, not random ones.", of=SLOTS
     )
+    mask_entropy: float = setting(
+        0.0, "Weight of the entropy of masks in the loss.", of=SLOTS, least=0
+    )
     mask_prior: str = setting(
         "softmax",
         "Normalisation of reconstructed masks: softmax or scope.",
