@@ -20,6 +20,7 @@ from genesis_keras.objectives.mask_objective import MaskObjective
 
 REQUIRED = {"filters": 8, "units": 8, "dim": 8, "feature_dim": 8, "goal": 0.5}
 REQUIRED |= {"image_size": 32, "num_slots": 2, "components": 2, "couplings": 2}
+REQUIRED |= {"slot_dim": 8}
 FILTERS = [8, 8, 8, 8]
 NO_SUCH = ["4x", [4], math.nan, {}, object()]
 

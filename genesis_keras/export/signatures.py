@@ -63,7 +63,7 @@ class _Builder:
         self.model = model
         self.masks = masks
         self.slots, self.side = model.num_slots, model.image_size
-        self.dim = model.fixed_draws(1)["noise"].shape[-1]
+        self.dim = model.latent_dim
         self.options = [_spec("seed", [], "int32")]
         self.defaults = {"seed": 0}
         # Traced once for all signatures of images; each executes only what it needs.

@@ -6,17 +6,12 @@ import keras
 import tensorflow as tf
 
 from genesis_keras.arguments import boolean, integer, number
-from genesis_keras.layers.appearance import appearance
 from genesis_keras.layers.blocks import conv, coordinates
-from genesis_keras.layers.edge_aware import edge_aware_smoothing
-from genesis_keras.layers.kuwahara import kuwahara_filter
+from genesis_keras.layers.region_embeddings import REGION_DIM, RegionEmbeddings
 from genesis_keras.layers.schedules import linear_ramp
 from genesis_keras.types import Config, Shape, Tensor
 
-_APPEARANCE_DIM, _COORDINATE_DIM = 3, 2
-# Brightness separates regions, but should not separate clusters: the smoothing uses it
-# at full scale, and afterwards it is scaled down.
-_BRIGHTNESS = (1.0, 1.0, 0.2)
+_REGIONS = tuple(RegionEmbeddings.__dataclass_fields__)
 
 
 @keras.saving.register_keras_serializable("genesis_keras")
@@ -101,9 +96,18 @@ class SemiConvolution(keras.layers.Layer):
         self.embedding_dim = integer("embedding_dim", embedding_dim, least=2)
         self.use_coordinates = boolean("use_coordinates", use_coordinates)
         self.gate_rate = number("gate_rate", gate_rate, above=0)
+        self.regions = RegionEmbeddings(
+            appearance_scale=appearance_scale,
+            coordinate_scale=coordinate_scale,
+            region_passes=region_passes,
+            region_edge_scale=region_edge_scale,
+            region_brightness=region_brightness,
+            appearance_offset=appearance_offset,
+            kuwahara_passes=kuwahara_passes,
+        )
+        for name in _REGIONS:
+            setattr(self, name, getattr(self.regions, name))
         scales = {
-            "appearance_scale": appearance_scale,
-            "coordinate_scale": coordinate_scale,
             "final_appearance_scale": final_appearance_scale,
             "final_coordinate_scale": final_coordinate_scale,
         }
@@ -111,16 +115,10 @@ class SemiConvolution(keras.layers.Layer):
             setattr(self, name, number(name, value, least=0))
         self.fade_start = integer("fade_start", fade_start, least=0)
         self.fade_steps = integer("fade_steps", fade_steps, least=0)
-        self.region_passes = integer("region_passes", region_passes, least=0)
-        self.region_edge_scale = number("region_edge_scale", region_edge_scale, above=0)
-        self.region_brightness = number("region_brightness", region_brightness, least=0)
-        self.appearance_offset = number("appearance_offset", appearance_offset, above=0)
-        self.kuwahara_passes = integer("kuwahara_passes", kuwahara_passes, least=0)
-        least = _COORDINATE_DIM + _APPEARANCE_DIM
-        if appearance_scale and (embedding_dim < least or not use_coordinates):
+        if appearance_scale and (embedding_dim < REGION_DIM or not use_coordinates):
             raise ValueError(
                 f"appearance_scale={appearance_scale} needs the semi-convolution "
-                f"and an embedding_dim of at least {least}; got "
+                f"and an embedding_dim of at least {REGION_DIM}; got "
                 f"embedding_dim={embedding_dim}"
             )
 
@@ -178,22 +176,13 @@ class SemiConvolution(keras.layers.Layer):
     def _start(self, images, height, width):
         """Returns the addend of the last dimensions, `[B or 1, H, W, 2 or 5]`."""
         scale, coordinate_scale = self._scales()
-        grid = coordinate_scale * coordinates(height, width)[None]
         if not self.appearance_scale:
-            return grid
+            return coordinate_scale * coordinates(height, width)[None]
         if images is None:
             raise ValueError(
                 f"appearance_scale={self.appearance_scale} needs images; got None"
             )
-        images = kuwahara_filter(images, self.kuwahara_passes)
-        # Chromaticities and the mean of the channels, which is scaled for each use.
-        guide = appearance(images, self.appearance_offset, brightness=1.0)
-        grid = tf.broadcast_to(grid, [*tf.unstack(tf.shape(guide)[:3]), 2])
-        start = tf.concat([scale * guide * _BRIGHTNESS, grid], axis=-1)  # [B, H, W, 5]
-        guide *= tf.constant([1.0, 1.0, self.region_brightness])
-        return edge_aware_smoothing(
-            start, guide, self.region_passes, self.region_edge_scale
-        )
+        return self.regions(images, scale, coordinate_scale)
 
     def _scales(self):
         scales = [self.appearance_scale, self.coordinate_scale]
@@ -211,12 +200,10 @@ class SemiConvolution(keras.layers.Layer):
 
     def get_config(self) -> Config:
         names = (
-            "embedding_dim use_coordinates gate_rate appearance_scale "
-            "coordinate_scale final_appearance_scale final_coordinate_scale "
-            "fade_start fade_steps region_passes region_edge_scale "
-            "region_brightness appearance_offset kuwahara_passes"
+            "embedding_dim use_coordinates gate_rate final_appearance_scale "
+            "final_coordinate_scale fade_start fade_steps"
         )
         return {
             **super().get_config(),
-            **{name: getattr(self, name) for name in names.split()},
+            **{name: getattr(self, name) for name in (*names.split(), *_REGIONS)},
         }

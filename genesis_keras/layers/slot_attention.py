@@ -7,10 +7,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from genesis_keras.arguments import boolean, integer
+from genesis_keras.arguments import boolean, choice, integer
 from genesis_keras.layers.random_source import RandomSource
 from genesis_keras.types import Config, Shape, Tensor
 
+INITIAL_SLOTS = ("random", "learned", "given")
 _EPSILON = 1e-8  # keeps the weights finite for slots without pixels
 _NORM_EPSILON = 1e-3  # of this baseline's release; other normalisations use 1e-5
 
@@ -29,9 +30,10 @@ class SlotAttention(keras.layers.Layer):
     a search for a fixed point, whose gradient is approximated to first order by that of
     the last iteration (Chang, Griffiths and Levine, NeurIPS 2022). The gradient of the
     slots before it goes straight to the initial slots (Jia, Liu and Huang, ICLR 2023).
-    With `learned_slots` the initial slots are learned, as in the latter paper, and not
-    random: a slot can have a role, such as the background. A call with more slots adds
-    random samples of the Gaussian that has their mean and standard deviation.
+    With `initial_slots="learned"` the initial slots are learned, as in the latter
+    paper, and not random: a slot can have a role, such as the background. A call with
+    more slots adds random samples of the Gaussian that has their mean and standard
+    deviation. With "given" the initial slots are an argument of the call.
 
     Args:
         num_slots: Number of slots K; a call may use another K.
@@ -40,7 +42,7 @@ class SlotAttention(keras.layers.Layer):
         hidden_dim: Hidden units of the MLP.
         implicit_gradient: Whether gradients skip all iterations but the last. Outputs
             do not depend on it, up to rounding.
-        learned_slots: Whether the K initial slots are learned.
+        initial_slots: "random", "learned" or "given".
         seed: Random seed of the noise.
         **kwargs: Keyword arguments of `keras.layers.Layer`.
 
@@ -49,6 +51,7 @@ class SlotAttention(keras.layers.Layer):
         num_slots: Number of slots K of this call; defaults to that of the constructor.
         num_iterations: Iterations of this call; defaults to that of the constructor.
         noise: Standard normal noise `[B, K, D]`; sampled if None.
+        given: The initial slots `[B, K, D]`, if they are "given".
 
     Returns:
         The slots `[B, K, D]`, and log m of the last iteration `[B, K, N]`, normalised
@@ -56,7 +59,7 @@ class SlotAttention(keras.layers.Layer):
 
     Raises:
         ValueError: If a number is below 1, or the noise does not have K slots of size
-            D.
+            D, or initial slots are missing.
 
     Example:
         >>> slots, log_masks = SlotAttention(5, slot_dim=8)(tf.zeros([2, 100, 16]))
@@ -71,7 +74,7 @@ class SlotAttention(keras.layers.Layer):
         num_iterations: int = 3,
         hidden_dim: int = 128,
         implicit_gradient: bool = False,
-        learned_slots: bool = False,
+        initial_slots: str = "random",
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -81,15 +84,18 @@ class SlotAttention(keras.layers.Layer):
         self.num_iterations = integer("num_iterations", num_iterations, least=1)
         self.hidden_dim = integer("hidden_dim", hidden_dim, least=1)
         self.implicit_gradient = boolean("implicit_gradient", implicit_gradient)
-        self.learned_slots = boolean("learned_slots", learned_slots)
+        self.initial_slots = choice("initial_slots", initial_slots, INITIAL_SLOTS)
         self.random = RandomSource(seed, name="random")
         self.seed = self.random.seed
 
     def build(self, input_shape: Shape) -> None:
         dim, channels = self.slot_dim, input_shape[-1]
-        learned = {"initial_slots": self.num_slots}
-        random = {"initial_mean": 1, "initial_log_scale": 1}
-        for name, size in (learned if self.learned_slots else random).items():
+        initial = {
+            "random": {"initial_mean": 1, "initial_log_scale": 1},
+            "learned": {"learned_slots": self.num_slots},
+            "given": {},
+        }
+        for name, size in initial[self.initial_slots].items():
             weight = self.add_weight(
                 shape=(1, size, dim),
                 initializer=keras.initializers.GlorotUniform(),
@@ -129,6 +135,7 @@ class SlotAttention(keras.layers.Layer):
         num_slots: int | Tensor | None = None,
         num_iterations: int | None = None,
         noise: Tensor | None = None,
+        given: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         num_slots = self.num_slots if num_slots is None else num_slots
         if num_iterations is None:
@@ -137,7 +144,8 @@ class SlotAttention(keras.layers.Layer):
         num_iterations = integer("num_iterations", num_iterations, least=1)
         inputs = self.norm_inputs(inputs)
         keys, values = self.key(inputs), self.value(inputs)  # [B, N, D]
-        initial = slots = self._initial_slots(tf.shape(inputs)[0], num_slots, noise)
+        batch = tf.shape(inputs)[0]
+        initial = slots = self._start(batch, num_slots, noise, given)  # [B, K, D]
         for i in range(num_iterations):
             if self.implicit_gradient and i == num_iterations - 1:
                 slots = initial + tf.stop_gradient(slots - initial)
@@ -145,7 +153,11 @@ class SlotAttention(keras.layers.Layer):
             slots = self._update(slots, log_masks, values)  # [B, K, D]
         return slots, log_masks
 
-    def _initial_slots(self, batch, num_slots, noise):
+    def _start(self, batch, num_slots, noise, given):
+        if self.initial_slots == "given":
+            if given is None:
+                raise ValueError("given must be the initial slots; got None")
+            return given
         if noise is None:
             noise = self.random.normal([batch, num_slots, self.slot_dim])
         noise = tf.convert_to_tensor(noise, self.compute_dtype)
@@ -154,9 +166,9 @@ class SlotAttention(keras.layers.Layer):
                 f"noise must have shape [B, {num_slots}, {self.slot_dim}]; "
                 f"got {noise.shape}"
             )
-        if not self.learned_slots:
+        if self.initial_slots == "random":
             return self.initial_mean + tf.exp(self.initial_log_scale) * noise
-        learned = tf.convert_to_tensor(self.initial_slots)  # [1, K, D]
+        learned = tf.convert_to_tensor(self.learned_slots)  # [1, K, D]
         mean, scale = (
             reduce(learned, axis=1, keepdims=True)
             for reduce in (tf.reduce_mean, tf.math.reduce_std)
@@ -174,13 +186,13 @@ class SlotAttention(keras.layers.Layer):
         samples added. Samples depend on the seed of the layer.
         """
         values = [np.asarray(store[str(i)], "float32") for i in range(len(store))]
-        if len(values) == 2 and self.learned_slots:
+        if len(values) == 2 and self.initial_slots == "learned":
             mean, log_scale = values
             values = [self._with_samples(mean[:, :0], mean, np.exp(log_scale))]
         elif len(values) == 1:
             (slots,) = values
             mean, scale = (f(slots, axis=1, keepdims=True) for f in (np.mean, np.std))
-            if self.learned_slots:
+            if self.initial_slots == "learned":
                 values = [self._with_samples(slots, mean, scale)]
             else:
                 values = [mean, np.log(scale + _EPSILON)]
@@ -221,6 +233,6 @@ class SlotAttention(keras.layers.Layer):
             "num_iterations": self.num_iterations,
             "hidden_dim": self.hidden_dim,
             "implicit_gradient": self.implicit_gradient,
-            "learned_slots": self.learned_slots,
+            "initial_slots": self.initial_slots,
             "seed": self.seed,
         }

@@ -7,18 +7,24 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from genesis_keras.arguments import boolean, integer, number
+from genesis_keras.arguments import boolean, choice, integer, number
 from genesis_keras.distributions.pixel_mixture import mixture_mean
 from genesis_keras.layers.blocks import slots_of
-from genesis_keras.layers.position_embedding import PositionEmbedding
-from genesis_keras.layers.slot_attention import SlotAttention
+from genesis_keras.layers.random_source import ALGORITHM, seed_pair
+from genesis_keras.layers.region_embeddings import RegionEmbeddings
 from genesis_keras.models.base import SceneModel
 from genesis_keras.models.outputs import check_outputs
+from genesis_keras.models.slot_attention_layers import (
+    BROADCAST_SIDE,
+    REGIONS,
+    build_layers,
+    make_layers,
+)
 from genesis_keras.objectives.mask_entropy import mask_entropy
-from genesis_keras.types import Config, Outputs, Shape, Tensor
+from genesis_keras.objectives.mask_guidance import mask_guidance
+from genesis_keras.types import Config, Draws, Outputs, Shape, Tensor
 
-_NUM_CONVS = 4
-_BROADCAST_SIDE = 8
+INITIAL_SLOTS = ("random", "learned", "clusters")
 _BOTH_KINDS = ("log_masks", "log_object_masks")
 
 
@@ -28,9 +34,8 @@ class SlotAttentionModel(SceneModel):
 
     image -> convolutions at full resolution -> position embedding -> slot attention ->
     broadcast decoder for each slot -> softmax of the mask logits over the slots. The
-    loss is the mean squared error, here with an optional penalty on slots that share
-    pixels. There is neither a likelihood nor a prior, so the model cannot generate
-    scenes.
+    loss is the mean squared error, here with optional terms for the masks. There is
+    neither a likelihood nor a prior, so the model cannot generate scenes.
 
     Args:
         image_size: Side of the images in pixels: 32, 64, 128 (a power of two, at least
@@ -40,9 +45,20 @@ class SlotAttentionModel(SceneModel):
         slot_dim: Size D of a slot.
         filters: Number of channels C of encoder and decoder.
         implicit_gradient: See `SlotAttention`; False in the paper.
-        learned_slots: See `SlotAttention`; False in the paper.
+        initial_slots: "random", as in the paper; "learned", see `SlotAttention`; or
+            "clusters", see `ClusterSlots`.
         mask_entropy: Weight of the entropies of both kinds of masks in the loss; 0 in
             the paper.
+        cluster_guidance: Weight of the loss that pulls both kinds of masks to the
+            clusters (`mask_guidance`, in nats per pixel); 0 in the paper. Unused
+            without clusters.
+        appearance_scale: Of the clusters, see `RegionEmbeddings`.
+        coordinate_scale: Likewise.
+        region_passes: Likewise.
+        region_edge_scale: Likewise.
+        region_brightness: Likewise.
+        appearance_offset: Likewise.
+        kuwahara_passes: Likewise.
         seed: Random seed.
         **kwargs: Keyword arguments of `keras.Model`.
 
@@ -52,6 +68,8 @@ class SlotAttentionModel(SceneModel):
         num_iterations: Iterations of this call; defaults to that of the constructor.
         noise: Standard normal noise of random initial slots `[B, K, D]`; sampled if
             None.
+        seed_scores: Uniform random scores from which the clusters select their seeds
+            `[B, H, W]`; sampled if None.
 
     Returns:
         The dict of `genesis_keras.models.outputs`: `masks` are the attention of the
@@ -70,7 +88,7 @@ class SlotAttentionModel(SceneModel):
 
     has_likelihood = False
     image_sizes = types.MappingProxyType(
-        {"least": _BROADCAST_SIDE, "power_of_two": True}
+        {"least": BROADCAST_SIDE, "power_of_two": True}
     )
 
     def __init__(
@@ -81,98 +99,38 @@ class SlotAttentionModel(SceneModel):
         slot_dim: int = 64,
         filters: int = 64,
         implicit_gradient: bool = False,
-        learned_slots: bool = False,
+        initial_slots: str = "random",
         mask_entropy: float = 0.0,
+        cluster_guidance: float = 0.0,
+        appearance_scale: float = 0.0,
+        coordinate_scale: float = 1.0,
+        region_passes: int = 0,
+        region_edge_scale: float = 0.12,
+        region_brightness: float = 1.0,
+        appearance_offset: float = 0.3,
+        kuwahara_passes: int = 0,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
+        arguments = locals()
         super().__init__(image_size, num_slots, seed=seed, **kwargs)
         self.num_iterations = integer("num_iterations", num_iterations, least=1)
         self.slot_dim = integer("slot_dim", slot_dim, least=1)
         self.filters = integer("filters", filters, least=1)
         self.implicit_gradient = boolean("implicit_gradient", implicit_gradient)
-        self.learned_slots = boolean("learned_slots", learned_slots)
-        self.mask_entropy = number("mask_entropy", mask_entropy, least=0.0)
-        self._make_encoder()
-        self.attention = SlotAttention(
-            self.num_slots,
-            self.slot_dim,
-            self.num_iterations,
-            implicit_gradient=self.implicit_gradient,
-            learned_slots=self.learned_slots,
-            seed=self.seed,
-            dtype="float32",
-            name="attention",
-        )
-        self._make_decoder(int(math.log2(self.image_size / _BROADCAST_SIDE)))
+        self.initial_slots = choice("initial_slots", initial_slots, INITIAL_SLOTS)
+        self.mask_entropy = number("mask_entropy", mask_entropy, least=0)
+        self.cluster_guidance = number("cluster_guidance", cluster_guidance, least=0)
+        regions = RegionEmbeddings(**{name: arguments[name] for name in REGIONS})
+        for name in REGIONS:
+            setattr(self, name, getattr(regions, name))
+        make_layers(self)
         self.build((None, self.image_size, self.image_size, 3))
 
-    def _make_encoder(self):
-        policy = self.dtype_policy
-        self.encoder = [
-            _conv(keras.layers.Conv2D, self.filters, dtype=policy, name=f"encoder_{i}")
-            for i in range(_NUM_CONVS)
-        ]
-        self.encoder_positions = PositionEmbedding(
-            dtype=policy, name="encoder_positions"
-        )
-        # All normalisations of this baseline use the epsilon of Keras.
-        self.encoder_norm = keras.layers.LayerNormalization(
-            epsilon=1e-3, dtype=policy, name="encoder_norm"
-        )
-        self.encoder_hidden = keras.layers.Dense(
-            self.filters, activation="relu", dtype=policy, name="encoder_hidden"
-        )
-        self.encoder_features = keras.layers.Dense(
-            self.filters, dtype=policy, name="encoder_features"
-        )
-
-    def _make_decoder(self, num_doublings):
-        policy = self.dtype_policy
-        self.decoder_positions = PositionEmbedding(
-            dtype=policy, name="decoder_positions"
-        )
-        self.decoder = [
-            _conv(
-                keras.layers.Conv2DTranspose,
-                self.filters,
-                strides=2,
-                dtype=policy,
-                name=f"decoder_{i}",
-            )
-            for i in range(num_doublings)
-        ]
-        # At stride 1 a transposed convolution is a plain convolution.
-        self.decoder.append(
-            _conv(
-                keras.layers.Conv2D,
-                self.filters,
-                dtype=policy,
-                name=f"decoder_{num_doublings}",
-            )
-        )
-        self.decoder_output = keras.layers.Conv2D(
-            4, 3, padding="same", dtype=policy, name="decoder_output"
-        )
-
     def build(self, input_shape: Shape) -> None:
-        if self.built:
-            return
-        shape = input_shape
-        for layer in self.encoder:
-            layer.build(shape)
-            shape = (*input_shape[:-1], self.filters)
-        for layer in (self.encoder_positions, self.encoder_norm):
-            layer.build(shape)
-        for layer in (self.encoder_hidden, self.encoder_features):
-            layer.build(shape)
-        self.attention.build((None, None, self.filters))
-        shape = (None, _BROADCAST_SIDE, _BROADCAST_SIDE, self.slot_dim)
-        self.decoder_positions.build(shape)
-        for layer in (*self.decoder, self.decoder_output):
-            layer.build(shape)
-            shape = layer.compute_output_shape(shape)
-        self.built = True
+        if not self.built:
+            build_layers(self, input_shape)
+            self.built = True
 
     def call(
         self,
@@ -181,14 +139,19 @@ class SlotAttentionModel(SceneModel):
         num_slots: int | Tensor | None = None,
         num_iterations: int | None = None,
         noise: Tensor | None = None,
+        seed_scores: Tensor | None = None,
     ) -> Outputs:
         images = self.check_images(images)
         num_slots = self.check_slots(num_slots)
-        if noise is None:
-            noise = self.random.normal([tf.shape(images)[0], num_slots, self.slot_dim])
         features = self.encode(images)  # [B, HW, C]
+        start, log_clusters = {"noise": noise}, None
+        if self.initial_slots == "clusters":
+            initial, log_clusters = self.clusters(
+                features, images, num_slots=num_slots, seed_scores=seed_scores
+            )  # [B, K, D], [B, K, H, W, 1]
+            start = {"given": initial}
         slots, log_masks = self.attention(
-            features, num_slots=num_slots, num_iterations=num_iterations, noise=noise
+            features, num_slots=num_slots, num_iterations=num_iterations, **start
         )  # [B, K, D], [B, K, HW]
         log_masks = tf.reshape(log_masks, [-1, num_slots, *images.shape[1:3], 1])
         decoded = self._decode_slots(slots)
@@ -207,10 +170,29 @@ class SlotAttentionModel(SceneModel):
                 "prior_scale": zeros,
                 "reconstruction_error": tf.reduce_sum(squared_error, axis=[1, 2, 3]),
                 "kl_latents": zeros[:, :, 0],
-                "kl_masks": zeros[:, 0, 0],
+                "kl_masks": self._guidance(log_clusters, log_masks, decoded),
                 "elbo": tf.fill([tf.shape(images)[0]], math.nan),
             }
         )
+
+    def _guidance(self, log_clusters, log_masks, decoded):
+        """Returns how far both kinds of masks are from the clusters, `[B]`, nats."""
+        if log_clusters is None:
+            return tf.zeros_like(log_masks[:, 0, 0, 0, 0])
+        return mask_guidance(log_clusters, log_masks) + mask_guidance(
+            log_clusters, decoded["log_object_masks"]
+        )
+
+    def fixed_draws(
+        self, num_images: int, num_slots: int | None = None, seed: int | Tensor = 0
+    ) -> Draws:
+        """Returns `noise`, or `seed_scores [B, H, W]` with clusters."""
+        if self.initial_slots != "clusters":
+            return super().fixed_draws(num_images, num_slots, seed)
+        self.check_slots(num_slots)
+        size = [num_images, self.image_size, self.image_size]
+        scores = tf.random.stateless_uniform(size, seed_pair(seed), alg=ALGORITHM)
+        return {"seed_scores": scores}
 
     @property
     def latent_dim(self) -> int:
@@ -244,7 +226,7 @@ class SlotAttentionModel(SceneModel):
     def _decode_slots(self, slots):
         num_slots, side = slots_of(slots), self.image_size
         x = tf.reshape(slots, [-1, 1, 1, self.slot_dim])
-        x = tf.tile(x, [1, _BROADCAST_SIDE, _BROADCAST_SIDE, 1])  # [B*K, 8, 8, D]
+        x = tf.tile(x, [1, BROADCAST_SIDE, BROADCAST_SIDE, 1])  # [B*K, 8, 8, D]
         x = self.decoder_positions(x)
         for layer in self.decoder:
             x = layer(x)  # [B*K, 8 * 2^i, 8 * 2^i, C]
@@ -262,13 +244,16 @@ class SlotAttentionModel(SceneModel):
         """Returns the mean squared error over images, pixels and channels.
 
         With `mask_entropy`, the weighted entropies of attention masks and object
-        masks are added.
+        masks are added, and with `cluster_guidance` their distance from the clusters.
         """
         values = self.image_size**2 * 3
         loss = tf.reduce_mean(outputs["reconstruction_error"]) / values
         if self.mask_entropy:
             entropies = (mask_entropy(outputs[name]) for name in _BOTH_KINDS)
             loss += self.mask_entropy * tf.add_n(list(entropies))
+        if self.cluster_guidance:
+            guidance = tf.reduce_mean(outputs["kl_masks"]) / self.image_size**2
+            loss += self.cluster_guidance * guidance
         return loss
 
     def get_config(self) -> Config:
@@ -278,10 +263,8 @@ class SlotAttentionModel(SceneModel):
             "slot_dim": self.slot_dim,
             "filters": self.filters,
             "implicit_gradient": self.implicit_gradient,
-            "learned_slots": self.learned_slots,
+            "initial_slots": self.initial_slots,
             "mask_entropy": self.mask_entropy,
+            "cluster_guidance": self.cluster_guidance,
+            **{name: getattr(self, name) for name in REGIONS},
         }
-
-
-def _conv(layer_class, filters, **kwargs):
-    return layer_class(filters, 5, padding="same", activation="relu", **kwargs)

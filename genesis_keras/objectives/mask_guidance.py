@@ -13,10 +13,11 @@ def mask_guidance(log_masks: Tensor, log_object_masks: Tensor) -> Tensor:
     so that the slots are indistinguishable: a saddle point that some runs never leave.
     The attention masks differ from the beginning, since they are blobs around random
     seeds. Object masks that follow them make each slot model its own region first.
+    Slot Attention uses the term for both kinds of masks, to follow its clusters.
 
     Args:
-        log_masks: Log attention masks m `[B, K, H, W, 1]`; no gradient flows
-            through them.
+        log_masks: Log attention masks m `[B, K, H, W, 1]`, or other masks to follow; no
+            gradient flows through them.
         log_object_masks: Log object masks pi `[B, K, H, W, 1]`.
     """
     per_pixel = categorical_kl(tf.stop_gradient(log_masks), log_object_masks, axis=1)

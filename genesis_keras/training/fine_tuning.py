@@ -27,10 +27,13 @@ INHERITED = (
     "mask_normalization",
     "num_iterations",
     "implicit_gradient",
-    "learned_slots",
+    "initial_slots",
 )
 """Settings of the architecture that may be overridden: no weight depends on them, or
 the layer adapts those that do (`SlotAttention.load_own_variables`)."""
+INTERCHANGEABLE = {"initial_slots": ("random", "learned")}
+"""Setting -> values of which weights with one can be loaded into models with another;
+other values of these settings must be those of the preset."""
 OF_RECIPE = (
     "stop_mask_gradient",
     "mask_consistency",
@@ -48,6 +51,7 @@ OF_RECIPE = (
     "posterior_scale_bias",
     "initialization",
     "mask_entropy",
+    "cluster_guidance",
 )
 """Settings of a model that concern training, not the architecture."""
 
@@ -99,9 +103,9 @@ def check_preset(preset: PathLike, settings: Config) -> Config:
     architecture = _architecture(preset)
     different = [
         f"{name}={architecture[name]!r}, the run {name}={settings[name]!r}"
-        for name in fixed_settings()
+        for name in (*fixed_settings(), *INTERCHANGEABLE)
         if name in architecture.keys() & settings.keys()
-        and settings[name] != architecture[name]
+        and not _fit(name, architecture[name], settings[name])
     ]
     if different:
         raise ValueError(
@@ -109,6 +113,10 @@ def check_preset(preset: PathLike, settings: Config) -> Config:
             f"{different[0]}; leave the flag out, or choose another preset"
         )
     return settings
+
+
+def _fit(name, theirs, ours):
+    return ours == theirs or {ours, theirs} <= set(INTERCHANGEABLE.get(name, ()))
 
 
 def _architecture(preset):

@@ -225,13 +225,15 @@ RECIPES = {
                 "geco_step_size": 3e-7,
                 "clip_norm": 0.0,
             },
+            # Slots that start from the clusters which GENESIS-V2 starts from, with the
+            # same settings, and masks that are pulled to them.
             "slot_attention": {
-                "steps": 13_000,
-                "batch_size": 8,
+                "steps": 8_000,
                 "filters": 32,
-                "learning_rate": 5e-4,
-                "warmup_steps": 500,
-                "decay_steps": 12_500,
+                "initial_slots": "clusters",
+                "cluster_guidance": 0.1,
+                "implicit_gradient": True,
+                "decay_steps": 7_800,
                 "clip_norm": 1.0,
             },
         },

@@ -9,16 +9,24 @@ from genesis_keras.export.signatures import signatures
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model_class", [Genesis, Monet, SlotAttentionModel])
-def test_baseline(model_class, pictures):
-    model = model_class(image_size=32, num_slots=3, seed=0)
+@pytest.mark.parametrize(
+    ("model_class", "settings"),
+    [
+        (Genesis, {}),
+        (Monet, {}),
+        (SlotAttentionModel, {}),
+        (SlotAttentionModel, {"initial_slots": "clusters", "appearance_scale": 3.0}),
+    ],
+)
+def test_baseline(model_class, settings, pictures):
+    model = model_class(image_size=32, num_slots=3, seed=0, **settings)
     served = signatures(model, masks="object")
     assert ("generate" in served) == model.is_generative
     names = [spec.name for spec in served["serving_default"].inputs]
     assert names == ["images", "seed"]  # no threshold: K is the same for all images
     images, seed = tf.constant(pictures[:2]), tf.constant(4)
-    draws = tf.repeat(model.fixed_draws(1, seed=4)["noise"], 2, axis=0)
-    want = model(images, noise=draws)
+    ((name, draw),) = model.fixed_draws(1, seed=4).items()
+    want = model(images, **{name: tf.repeat(draw, 2, axis=0)})
     outputs = served["reconstruct"].graph()(images, seed)
     np.testing.assert_allclose(
         outputs["reconstruction"], want["reconstruction"], atol=1e-4

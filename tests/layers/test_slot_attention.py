@@ -199,9 +199,9 @@ def random_twin(layer):
 @pytest.mark.parametrize("num_slots", [2, 3, 5])
 def test_learned_slots_start_the_iterations(num_slots):
     """Further slots are samples of their Gaussian."""
-    layer = make_layer(learned_slots=True)
+    layer = make_layer(initial_slots="learned")
     inputs, noise = normal(2, 7, 6, seed=50), normal(2, num_slots, 4, seed=51)
-    learned = layer.initial_slots.numpy()
+    learned = layer.learned_slots.numpy()
     samples = learned.mean(axis=1) + learned.std(axis=1) * noise[:, 3:]
     start = np.concatenate([learned[:, :num_slots].repeat(2, 0), samples], axis=1)
     expected = random_twin(layer)(inputs, num_slots=num_slots, noise=start)
@@ -212,18 +212,37 @@ def test_learned_slots_start_the_iterations(num_slots):
 
 def test_learned_slots_are_not_random():
     inputs = normal(2, 7, 6, seed=50)
-    for learned in (True, False):
-        layer = make_layer(learned_slots=learned)
+    for initial in ("learned", "random"):
+        layer = make_layer(initial_slots=initial)
         same = np.allclose(layer(inputs)[0], layer(inputs)[0], atol=1e-6)
-        assert same == learned
+        assert same == (initial == "learned")
+
+
+@pytest.mark.parametrize("implicit", [True, False])
+def test_given_slots_start_the_iterations(implicit):
+    layer = make_layer(initial_slots="given", implicit_gradient=implicit)
+    twin = make_layer()
+    twin.set_weights([*twin.get_weights()[:2], *layer.get_weights()])
+    twin.initial_mean.assign(tf.zeros([1, 1, 4]))
+    twin.initial_log_scale.assign(tf.zeros([1, 1, 4]))
+    inputs, start = normal(2, 7, 6, seed=50), tf.constant(normal(2, 3, 4, seed=51))
+    expected = twin(inputs, noise=start)
+    with tf.GradientTape() as tape:
+        tape.watch(start)
+        actual = layer(inputs, given=start)
+    for a, e in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(a, e, atol=1e-5)
+    assert np.abs(tape.gradient(actual[0], start)).max() > 1e-3
+    with pytest.raises(ValueError, match="given must be the initial slots; got None"):
+        layer(inputs)
 
 
 @pytest.mark.parametrize("implicit", [True, False])
 def test_learned_slots_have_gradients(implicit):
-    layer = make_layer(learned_slots=True, implicit_gradient=implicit)
+    layer = make_layer(initial_slots="learned", implicit_gradient=implicit)
     noise = normal(2, 3, 4)
     _, gradients = gradients_of(layer, normal(2, 7, 6), noise, 3, normal(2, 3, 4))
-    assert np.abs(gradients[layer.initial_slots.path]).max() > 1e-4
+    assert np.abs(gradients[layer.learned_slots.path]).max() > 1e-4
 
 
 def stored(layer):
@@ -234,28 +253,28 @@ def stored(layer):
 
 
 def test_weights_of_random_slots_become_learned_slots():
-    layer = SlotAttention(900, slot_dim=2, learned_slots=True, seed=0)
+    layer = SlotAttention(900, slot_dim=2, initial_slots="learned", seed=0)
     layer.build((None, None, 6))
     mean, log_scale = np.array([1.0, -2.0]), np.log([0.1, 3.0])
     layer.load_own_variables({"0": mean[None, None], "1": log_scale[None, None]})
-    slots = layer.initial_slots.numpy()
+    slots = layer.learned_slots.numpy()
     assert slots.shape == (1, 900, 2)
     np.testing.assert_allclose(slots.mean(axis=1)[0], mean, atol=0.3)
     np.testing.assert_allclose(slots.std(axis=1)[0], np.exp(log_scale), rtol=0.1)
 
 
 def test_weights_of_learned_slots_become_random_slots():
-    source, layer = make_layer(learned_slots=True), make_layer()
+    source, layer = make_layer(initial_slots="learned"), make_layer()
     layer.load_own_variables(stored(source))
-    slots = source.initial_slots.numpy()
+    slots = source.learned_slots.numpy()
     np.testing.assert_allclose(layer.initial_mean[:, 0], slots.mean(1), rtol=1e-5)
     scale = np.exp(layer.initial_log_scale[:, 0])
     np.testing.assert_allclose(scale, slots.std(1), rtol=1e-5)
 
 
-@pytest.mark.parametrize("learned", [True, False])
-def test_weights_of_the_same_kind_are_kept(learned):
-    source, layer = (make_layer(learned_slots=learned) for _ in range(2))
+@pytest.mark.parametrize("initial", ["random", "learned"])
+def test_weights_of_the_same_kind_are_kept(initial):
+    source, layer = (make_layer(initial_slots=initial) for _ in range(2))
     for weight in layer.trainable_weights:
         weight.assign(tf.zeros_like(weight))
     layer.load_own_variables(stored(source))
@@ -265,12 +284,12 @@ def test_weights_of_the_same_kind_are_kept(learned):
 
 def test_another_number_of_learned_slots():
     """The last are left out, or samples of the others' Gaussian added."""
-    source = make_layer(learned_slots=True)
+    source = make_layer(initial_slots="learned")
     for number in (2, 4, 900):
-        layer = SlotAttention(number, slot_dim=4, learned_slots=True, seed=0)
+        layer = SlotAttention(number, slot_dim=4, initial_slots="learned", seed=0)
         layer.build((None, None, 6))
         layer.load_own_variables(stored(source))
-        loaded, slots = layer.initial_slots.numpy(), source.initial_slots.numpy()
+        loaded, slots = layer.learned_slots.numpy(), source.learned_slots.numpy()
         assert loaded.shape == (1, number, 4)
         np.testing.assert_array_equal(loaded[:, :3], slots[:, :number])
     np.testing.assert_allclose(loaded.mean(1), slots.mean(1), atol=0.15)
@@ -279,7 +298,7 @@ def test_another_number_of_learned_slots():
 
 def test_config_round_trip():
     layer = make_layer(
-        num_iterations=2, implicit_gradient=True, learned_slots=True, seed=3
+        num_iterations=2, implicit_gradient=True, initial_slots="learned", seed=3
     )
     again = SlotAttention.from_config(layer.get_config())
     assert again.get_config() == layer.get_config()

@@ -15,6 +15,19 @@ def model():
     return SlotAttentionModel(image_size=32, num_slots=4, slot_dim=8, seed=0)
 
 
+@pytest.fixture(scope="module")
+def clustered():
+    keras.utils.set_random_seed(0)
+    return make_clustered()
+
+
+def make_clustered(**settings):
+    settings = {"slot_dim": 8, "filters": 8, "appearance_scale": 3.0, **settings}
+    return SlotAttentionModel(
+        32, 4, initial_slots="clusters", implicit_gradient=True, seed=0, **settings
+    )
+
+
 def values(outputs):
     return {name: value.numpy() for name, value in outputs.items()}
 
@@ -181,6 +194,9 @@ def test_keras_file_round_trip(model, images, tmp_path):
         ({"num_slots": 0}, "num_slots.*0"),
         ({"num_iterations": 0}, "num_iterations.*0"),
         ({"slot_dim": 0}, "slot_dim.*0"),
+        ({"initial_slots": "given"}, "initial_slots.*'random'.*'clusters'.*'given'"),
+        ({"cluster_guidance": -1}, "cluster_guidance.*-1"),
+        ({"region_edge_scale": 0}, "region_edge_scale.*0"),
         ({"image_size": 48}, "image_size.*48"),
         ({"image_size": 4}, "image_size.*4"),
     ],
@@ -226,3 +242,85 @@ def test_the_implicit_gradient_is_that_of_the_attention(images):
     (loss, full), (same_loss, implicit) = gradients
     np.testing.assert_allclose(same_loss, loss, rtol=1e-5)
     assert np.abs(full - implicit).max() > 1e-3 * np.abs(full).max()
+
+
+@pytest.mark.parametrize("num_slots", [None, 2, 7])
+def test_clusters_are_the_initial_slots(clustered, images, num_slots):
+    count = num_slots or 4
+    draws = clustered.fixed_draws(len(images))
+    assert draws.keys() == {"seed_scores"}
+    outputs = clustered(images, num_slots=num_slots, **draws)
+    features = clustered.encode(images)
+    initial, log_clusters = clustered.clusters(
+        features, images, num_slots=num_slots, **draws
+    )
+    slots, log_masks = clustered.attention(features, num_slots=count, given=initial)
+    np.testing.assert_allclose(outputs["latents"], slots, atol=1e-5)
+    shape = [len(images), count, 32, 32, 1]
+    np.testing.assert_allclose(
+        outputs["log_masks"], tf.reshape(log_masks, shape), atol=1e-5
+    )
+    expected = sum(
+        np.sum(np.exp(log_clusters) * (log_clusters - outputs[name]), (1, 2, 3, 4))
+        for name in ("log_masks", "log_object_masks")
+    )
+    np.testing.assert_allclose(outputs["kl_masks"], expected, rtol=1e-4)
+    assert expected.min() > 10.0
+
+
+def test_clusters_do_not_depend_on_the_batch(clustered):
+    draw = clustered.fixed_draws(2, seed=3)["seed_scores"]
+    same = clustered.fixed_draws(4, seed=3)["seed_scores"][:2]
+    np.testing.assert_array_equal(draw, same)
+    assert np.any(draw != clustered.fixed_draws(2, seed=4)["seed_scores"])
+
+
+def test_guidance_by_clusters_is_a_part_of_the_loss(clustered, images):
+    guided = make_clustered(cluster_guidance=0.5)
+    guided.set_weights(clustered.get_weights())
+    losses = []
+    for model in (clustered, guided):
+        outputs = model(images, **model.fixed_draws(len(images)))
+        losses.append(model.training_loss(outputs, 1.0, images))
+    guidance = np.mean(outputs["kl_masks"]) / 32**2  # nats per pixel
+    assert guidance > 0.1
+    np.testing.assert_allclose(losses[1] - losses[0], guidance / 2, rtol=1e-4)
+
+
+def test_training_pulls_both_kinds_of_masks_to_the_clusters(images):
+    model = make_clustered(cluster_guidance=1.0, slot_dim=16, filters=16)
+    model.compile(keras.optimizers.Adam(3e-3))
+    draws = model.fixed_draws(len(images))
+    features = model.encode(images)
+    clusters = np.exp(model.clusters(features, images, **draws)[1])
+
+    def agreement():
+        outputs = model(images, **draws)
+        return [
+            np.mean(np.sum(clusters * np.exp(outputs[name]), axis=1))
+            for name in ("log_masks", "log_object_masks")
+        ]
+
+    before = agreement()
+    model.fit(images, batch_size=4, epochs=60, verbose=0)
+    assert min(np.subtract(agreement(), before)) > 0.03, (before, agreement())
+
+
+def test_every_weight_gets_a_gradient_with_clusters(clustered, images):
+    with tf.GradientTape() as tape:
+        loss = clustered.training_loss(clustered(images, training=True), 1.0, images)
+    weights = clustered.trainable_weights
+    for weight, gradient in zip(weights, tape.gradient(loss, weights), strict=True):
+        assert np.isfinite(gradient).all(), weight.path
+        if not weight.path.endswith("norm_slots/beta"):
+            assert np.abs(gradient).max() > 1e-9, weight.path
+
+
+def test_keras_file_of_a_model_with_clusters(clustered, images, tmp_path):
+    clustered.save(tmp_path / "x.keras")
+    loaded = keras.models.load_model(tmp_path / "x.keras", safe_mode=True)
+    assert loaded.get_config() == clustered.get_config()
+    draws = clustered.fixed_draws(len(images))
+    np.testing.assert_allclose(
+        loaded(images, **draws)["masks"], clustered(images, **draws)["masks"], atol=1e-5
+    )

@@ -173,25 +173,27 @@ def test_slots_of_a_preset_can_become_learned_ones(tmp_path):
     scale.assign(scale - 20.0)  # all random slots are near their mean
     source.save_to_preset(tmp_path / "preset")
     chosen = {"init_from_preset": str(tmp_path / "preset"), "num_slots": 5}
-    config = resolve({**chosen, "learned_slots": True, "implicit_gradient": True})
+    config = resolve({**chosen, "initial_slots": "learned", "implicit_gradient": True})
     assert config.num_iterations == 1  # of the preset
     model = build_model(config)
     mean = np.repeat(source.attention.initial_mean.numpy(), 5, axis=1)
-    np.testing.assert_allclose(model.attention.initial_slots, mean, atol=1e-5)
+    np.testing.assert_allclose(model.attention.learned_slots, mean, atol=1e-5)
     ours, theirs = model.trainable_weights[-1], source.trainable_weights[-1]
     np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
-    assert model.implicit_gradient and not resolve(chosen).learned_slots
+    assert model.implicit_gradient and resolve(chosen).initial_slots == "random"
+    with pytest.raises(ValueError, match="initial_slots='random', the run.*'clusters'"):
+        resolve({**chosen, "initial_slots": "clusters"})
 
 
 def test_learned_slots_of_a_preset_fit_other_numbers_of_slots(tmp_path):
-    source = SlotAttentionModel(32, 3, filters=8, learned_slots=True)
+    source = SlotAttentionModel(32, 3, filters=8, initial_slots="learned")
     source.save_to_preset(tmp_path / "preset")
     model = build_model(
         resolve({"init_from_preset": str(tmp_path / "preset"), "num_slots": 5})
     )
-    slots = model.attention.initial_slots.numpy()
+    slots = model.attention.learned_slots.numpy()
     assert slots.shape == (1, 5, 64)
-    np.testing.assert_array_equal(slots[:, :3], source.attention.initial_slots.numpy())
+    np.testing.assert_array_equal(slots[:, :3], source.attention.learned_slots.numpy())
 
 
 def test_the_preset_tells_the_whole_training(preset, tmp_path):

@@ -6,6 +6,7 @@ from genesis_keras.training.validation import setting
 
 V2, MONET, SLOTS = ("genesis_v2",), ("monet",), ("slot_attention",)
 GENESIS = ("genesis_v2", "genesis")
+CLUSTERING = ("genesis_v2", "slot_attention")
 LIKELIHOOD = ("genesis_v2", "genesis", "monet")
 """Models with a likelihood, and thus with GECO."""
 
@@ -45,10 +46,10 @@ class ModelSettings:
         0, "Couplings of the flow of the prior.", of=V2, least=0, most=32
     )
     appearance_scale: float = setting(
-        0.0, "Factor of appearance in the embeddings; 0: none.", of=V2, least=0
+        0.0, "Factor of appearance in the embeddings; 0: none.", of=CLUSTERING, least=0
     )
     coordinate_scale: float = setting(
-        1.0, "Factor of coordinates in the embeddings.", of=V2, least=0
+        1.0, "Factor of coordinates in the embeddings.", of=CLUSTERING, least=0
     )
     final_appearance_scale: float = setting(
         0.0, "Final factor of appearance.", of=V2, least=0
@@ -63,21 +64,27 @@ class ModelSettings:
         0, "Steps over which they change; 0: never.", of=V2, least=0
     )
     region_passes: int = setting(
-        0, "Passes of edge-aware smoothing of the embeddings.", of=V2, least=0
+        0, "Passes of edge-aware smoothing of the embeddings.", of=CLUSTERING, least=0
     )
     region_edge_scale: float = setting(
-        0.12, "Difference in appearance that is considered an edge.", of=V2, above=0
+        0.12,
+        "Difference in appearance that is considered an edge.",
+        of=CLUSTERING,
+        above=0,
     )
     region_brightness: float = setting(
-        1.0, "Weight of brightness in the edges of these regions.", of=V2, least=0
+        1.0,
+        "Weight of brightness in the edges of these regions.",
+        of=CLUSTERING,
+        least=0,
     )
     appearance_offset: float = setting(
-        0.3, "Addend of the chromaticities' denominator.", of=V2, above=0
+        0.3, "Addend of the chromaticities' denominator.", of=CLUSTERING, above=0
     )
     kuwahara_passes: int = setting(
         0,
         "Passes of the filter that sharpens edges for the embeddings.",
-        of=V2,
+        of=CLUSTERING,
         least=0,
     )
     pooled_statistics: bool = setting(
@@ -177,11 +184,17 @@ class ModelSettings:
     implicit_gradient: bool = setting(
         False, "Only the last iteration passes on the gradient.", of=SLOTS
     )
-    learned_slots: bool = setting(
-        False, "Slots start from learned vectors, not random ones.", of=SLOTS
+    initial_slots: str = setting(
+        "random",
+        "Slots start from random or learned vectors, or from clusters.",
+        of=SLOTS,
+        choices=("random", "learned", "clusters"),
     )
     mask_entropy: float = setting(
         0.0, "Weight of the entropy of masks in the loss.", of=SLOTS, least=0
+    )
+    cluster_guidance: float = setting(
+        0.0, "Weight of the loss from masks to clusters.", of=SLOTS, least=0
     )
     mask_prior: str = setting(
         "softmax",
