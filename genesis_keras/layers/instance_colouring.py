@@ -14,6 +14,7 @@ from genesis_keras.layers.mask_variants import (
     stick_breaking_masks,
     straight_through,
 )
+from genesis_keras.layers.mixed_pixels import assign_mixed_pixels
 from genesis_keras.layers.random_source import RandomSource
 from genesis_keras.layers.stick_breaking import LOG_ZERO, break_stick, clamp_value
 from genesis_keras.types import Config, Outputs, Shape, Tensor
@@ -61,6 +62,9 @@ class InstanceColouring(keras.layers.Layer):
         background_share: Share of the border of the image from which on a mask is part
             of the background; all such masks become one (`merge_background`, not in
             the paper). 0 merges none.
+        edge_share: Share of an object's colour in the mixed colour of a pixel at its
+            edge from which on the pixel is the object's (`assign_mixed_pixels`, not in
+            the paper); at most 1. 0 leaves all pixels where they are.
         seed: Random seed of `seed_scores`.
         **kwargs: Keyword arguments of `keras.layers.Layer`.
 
@@ -70,6 +74,7 @@ class InstanceColouring(keras.layers.Layer):
         flexible_slots: Whether images may stop early.
         min_mask_pixels: Threshold of `flexible_slots`, in pixels.
         seed_scores: `[B, H, W]` in (0, 1); sampled from U(0, 1) if None.
+        images: `[B, H, W, 3]` in [0, 1]; only required with `edge_share`.
 
     Returns:
         A dict of `masks` and `log_masks` `[B, K, H, W, 1]`, the attention masks, which
@@ -77,7 +82,8 @@ class InstanceColouring(keras.layers.Layer):
         `seeds [B, K]` int32, the index of each slot's seed pixel, in row-major order.
 
     Raises:
-        ValueError: If `num_slots < 1`, or the kernel or normalisation is unknown.
+        ValueError: If `num_slots < 1`, the kernel or normalisation is unknown, or
+            `images` is missing and `edge_share` not 0.
 
     Example:
         >>> out = InstanceColouring(num_slots=4)(tf.random.uniform([2, 8, 8, 8]))
@@ -94,6 +100,7 @@ class InstanceColouring(keras.layers.Layer):
         log_sigma_rate: float = 1.0,
         drop_small_remainder: bool = False,
         background_share: float = 0.0,
+        edge_share: float = 0.0,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -109,6 +116,7 @@ class InstanceColouring(keras.layers.Layer):
         self.background_share = number(
             "background_share", background_share, least=0, most=1
         )
+        self.edge_share = number("edge_share", edge_share, least=0, most=1)
         self.random = RandomSource(seed, name="random")
         self.seed = self.random.seed
 
@@ -136,6 +144,7 @@ class InstanceColouring(keras.layers.Layer):
         flexible_slots: bool = False,
         min_mask_pixels: float = 20.0,
         seed_scores: Tensor | None = None,
+        images: Tensor | None = None,
     ) -> Outputs:
         num_slots = self.num_slots if num_slots is None else num_slots
         num_slots = integer("num_slots", num_slots, least=1)
@@ -164,9 +173,10 @@ class InstanceColouring(keras.layers.Layer):
             "num_slots": used,
             "seeds": seeds,
         }
-        if not self.background_share:
-            return slots
-        slots = merge_background(slots, self.background_share)
+        if self.background_share:
+            slots = merge_background(slots, self.background_share)
+        if self.edge_share:
+            slots = assign_mixed_pixels(images, slots, self.edge_share)
         return slots if flexible_slots else {**slots, "num_slots": used}
 
     def _select(self, pixels, seed_scores, log_scope):
@@ -276,16 +286,13 @@ class InstanceColouring(keras.layers.Layer):
         }
 
     def get_config(self) -> Config:
+        names = (
+            "num_slots kernel hard_masks normalization log_sigma_rate "
+            "drop_small_remainder background_share edge_share seed"
+        )
         return {
             **super().get_config(),
-            "num_slots": self.num_slots,
-            "kernel": self.kernel,
-            "hard_masks": self.hard_masks,
-            "normalization": self.normalization,
-            "log_sigma_rate": self.log_sigma_rate,
-            "drop_small_remainder": self.drop_small_remainder,
-            "background_share": self.background_share,
-            "seed": self.seed,
+            **{name: getattr(self, name) for name in names.split()},
         }
 
 

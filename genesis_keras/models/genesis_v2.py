@@ -81,6 +81,7 @@ class GenesisV2(GenerativeModel):
         log_sigma_rate: See `InstanceColouring`.
         drop_small_remainder: See `InstanceColouring`.
         background_share: See `InstanceColouring`.
+        edge_share: See `InstanceColouring`.
         posterior_scale_bias: See `GenerativeModel`.
         initialization: See `GenerativeModel`.
         seed: Random seed.
@@ -154,6 +155,7 @@ class GenesisV2(GenerativeModel):
         log_sigma_rate: float = 1.0,
         drop_small_remainder: bool = False,
         background_share: float = 0.0,
+        edge_share: float = 0.0,
         gate_rate: float = 1.0,
         posterior_scale_bias: float = 0.0,
         initialization: str = "release",
@@ -207,6 +209,7 @@ class GenesisV2(GenerativeModel):
             flexible_slots=flexible_slots,
             min_mask_pixels=min_mask_pixels,
             seed_scores=seed_scores,
+            images=images,
         )  # masks [B, K, H, W, 1]
         mean, scale = self.pooling(features, slots["masks"], images)  # [B, K, D]
         latents = mean + scale * self.draw_noise(noise, tf.shape(mean)[0], num_slots)

@@ -29,6 +29,7 @@ _COLOURING = (
     "log_sigma_rate",
     "drop_small_remainder",
     "background_share",
+    "edge_share",
 )
 _POOLING = (
     "pooled_statistics",

@@ -23,6 +23,7 @@ INHERITED = (
     "region_edge_scale",
     "hard_masks",
     "background_share",
+    "edge_share",
     "drop_small_remainder",
     "mask_normalization",
     "num_iterations",

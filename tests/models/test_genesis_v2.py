@@ -377,6 +377,7 @@ BEYOND_THE_PAPER = {
     "mask_guidance_final": 0.5,
     "mask_responsibility": 0.3,
     "background_share": 0.12,
+    "edge_share": 0.3,
 }
 
 

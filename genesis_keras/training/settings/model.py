@@ -105,6 +105,13 @@ class ModelSettings:
         least=0,
         most=1,
     )
+    edge_share: float = setting(
+        0.0,
+        "Share of an object in a pixel of its edge that makes it the object's; 0: off.",
+        of=V2,
+        least=0,
+        most=1,
+    )
     decoder_widening: int = setting(
         1, "Factor on the channels of coarser blocks of the decoder.", of=V2, least=1
     )
