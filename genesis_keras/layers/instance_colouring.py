@@ -194,10 +194,9 @@ class InstanceColouring(keras.layers.Layer):
         if self.hard_masks:
             # With hard clusters, seeds lie outside all earlier clusters.
             member = tf.stop_gradient(alpha) >= 0.5
-            empty = tf.constant(LOG_ZERO)
-            return tf.where(member, log_scope, empty), tf.where(
-                member, empty, log_scope
-            )
+            nothing = tf.constant(LOG_ZERO)
+            mask = tf.where(member, log_scope, nothing)
+            return mask, tf.where(member, nothing, log_scope)
         return break_stick(log_scope, clamp_value(alpha, _ALPHA_MIN, _ALPHA_MAX))
 
     def _fixed(self, pixels, seed_scores, num_slots):
