@@ -100,6 +100,15 @@ def test_sharp_edges_stay_and_unused_slots_too():
         np.testing.assert_allclose(after[name], value, atol=1e-6, err_msg=name)
 
 
+def test_colours_that_hardly_differ_have_no_mixture():
+    """There is noise between them, which says nothing about the edge."""
+    image, labels = scene(0.0)
+    image = BLUE + 0.04 * image / np.linalg.norm(RED - BLUE)
+    image[4:8, 8] = image[5, 5]
+    after = assign_mixed_pixels(image[None], slots_of([labels], 2), 0.3)
+    np.testing.assert_array_equal(owners(after)[0], labels)
+
+
 def test_between_two_objects_the_colour_decides():
     """No background is near the line between a red and a green half of a square."""
     image = np.zeros([SIDE, SIDE, 3], "float32") + BLUE
