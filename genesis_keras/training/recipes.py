@@ -191,8 +191,8 @@ RECIPES = {
                 # Walls, floor and sky are one slot; of the objects that have one, 0.6%
                 # (validation) cover more of the border.
                 "background_share": 0.12,
-                # The images are antialiased. Objects miss fewer pixels at edges, and masks
-                # fit nearly as well (MSC-FG 0.828 instead of 0.833; validation).
+                # The images are antialiased. Objects miss fewer pixels at edges, and
+                # masks fit nearly as well (MSC-FG 0.828 instead of 0.833; validation).
                 "edge_share": 0.25,
             },
             # Sides of a block in light and in shadow belong together, and so do the
