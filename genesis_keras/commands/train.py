@@ -41,10 +41,9 @@ def _parser():
         "Trains a model, by default on sprites. Settings override the recipe.",
     )
     define_settings(parser)
-    parser.topic("Folder")
+    parser.topic("Folder and search")
     parser.flag("workdir", meaning="Folder; default: runs/MODEL-DATASET-sSEED.")
     parser.switch("resume", "Continue the run in --workdir with its settings.")
-    parser.topic("Search")
     parser.flag("tune", 0, "Search hyperparameters in this number of trials.", least=0)
     parser.flag(
         "tune_objective",

@@ -106,7 +106,7 @@ def _meaning(field):
     """Returns the meaning of a setting, and its models unless all have it."""
     models, meaning = models_with(field.name), field.metadata["help"]
     if field.name == "model":
-        meaning = f"Name of the model: {', '.join(MODELS)}."
+        meaning = f"{', '.join(MODELS[:-1])} or {MODELS[-1]}."
     return meaning if models == MODELS else f"{meaning} ({', '.join(models)} only)"
 
 
