@@ -1,6 +1,5 @@
 """Initial slots of Slot Attention from clusters of the pixels."""
 
-import dataclasses
 from typing import Any
 
 import keras
@@ -10,7 +9,11 @@ from genesis_keras.arguments import integer
 from genesis_keras.layers.blocks import MASS_EPSILON
 from genesis_keras.layers.instance_colouring import InstanceColouring
 from genesis_keras.layers.mask_statistics import NUM_STATISTICS, mask_statistics
-from genesis_keras.layers.region_embeddings import REGION_DIM, RegionEmbeddings
+from genesis_keras.layers.region_embeddings import (
+    REGION_DIM,
+    REGION_SETTINGS,
+    RegionEmbeddings,
+)
 from genesis_keras.types import Config, Shape, Tensor
 
 
@@ -70,21 +73,16 @@ class ClusterSlots(keras.layers.Layer):
         kuwahara_passes: int = 0,
         **kwargs: Any,
     ) -> None:
+        arguments = locals()
         # Images are not autocast: similar colours differ by less than 16 bits resolve.
         super().__init__(autocast=False, **kwargs)
         self.num_slots = integer("num_slots", num_slots, least=1)
         self.slot_dim = integer("slot_dim", slot_dim, least=1)
         self.regions = RegionEmbeddings(
-            appearance_scale=appearance_scale,
-            coordinate_scale=coordinate_scale,
-            region_passes=region_passes,
-            region_edge_scale=region_edge_scale,
-            region_brightness=region_brightness,
-            appearance_offset=appearance_offset,
-            kuwahara_passes=kuwahara_passes,
+            **{name: arguments[name] for name in REGION_SETTINGS}
         )
-        for name, value in dataclasses.asdict(self.regions).items():
-            setattr(self, name, value)
+        for name in REGION_SETTINGS:
+            setattr(self, name, getattr(self.regions, name))
         self.colouring = InstanceColouring(
             self.num_slots,
             seed=seed,
@@ -125,5 +123,5 @@ class ClusterSlots(keras.layers.Layer):
             "num_slots": self.num_slots,
             "slot_dim": self.slot_dim,
             "seed": self.seed,
-            **dataclasses.asdict(self.regions),
+            **{name: getattr(self, name) for name in REGION_SETTINGS},
         }

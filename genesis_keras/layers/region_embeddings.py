@@ -92,3 +92,7 @@ class RegionEmbeddings:
         return edge_aware_smoothing(
             values, guide, self.region_passes, self.region_edge_scale
         )
+
+
+REGION_SETTINGS = tuple(field.name for field in dataclasses.fields(RegionEmbeddings))
+"""Names of the arguments, which the layers and models that use it have as well."""

@@ -7,11 +7,13 @@ import tensorflow as tf
 
 from genesis_keras.arguments import boolean, integer, number
 from genesis_keras.layers.blocks import conv, coordinates
-from genesis_keras.layers.region_embeddings import REGION_DIM, RegionEmbeddings
+from genesis_keras.layers.region_embeddings import (
+    REGION_DIM,
+    REGION_SETTINGS,
+    RegionEmbeddings,
+)
 from genesis_keras.layers.schedules import linear_ramp
 from genesis_keras.types import Config, Shape, Tensor
-
-_REGIONS = tuple(RegionEmbeddings.__dataclass_fields__)
 
 
 @keras.saving.register_keras_serializable("genesis_keras")
@@ -91,21 +93,16 @@ class SemiConvolution(keras.layers.Layer):
         kuwahara_passes: int = 0,
         **kwargs: Any,
     ) -> None:
+        arguments = locals()
         # Images are not autocast: similar colours differ by less than 16 bits resolve.
         super().__init__(autocast=False, **kwargs)
         self.embedding_dim = integer("embedding_dim", embedding_dim, least=2)
         self.use_coordinates = boolean("use_coordinates", use_coordinates)
         self.gate_rate = number("gate_rate", gate_rate, above=0)
         self.regions = RegionEmbeddings(
-            appearance_scale=appearance_scale,
-            coordinate_scale=coordinate_scale,
-            region_passes=region_passes,
-            region_edge_scale=region_edge_scale,
-            region_brightness=region_brightness,
-            appearance_offset=appearance_offset,
-            kuwahara_passes=kuwahara_passes,
+            **{name: arguments[name] for name in REGION_SETTINGS}
         )
-        for name in _REGIONS:
+        for name in REGION_SETTINGS:
             setattr(self, name, getattr(self.regions, name))
         scales = {
             "final_appearance_scale": final_appearance_scale,
@@ -205,5 +202,7 @@ class SemiConvolution(keras.layers.Layer):
         )
         return {
             **super().get_config(),
-            **{name: getattr(self, name) for name in (*names.split(), *_REGIONS)},
+            **{
+                name: getattr(self, name) for name in (*names.split(), *REGION_SETTINGS)
+            },
         }

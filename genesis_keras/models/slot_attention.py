@@ -11,12 +11,11 @@ from genesis_keras.arguments import boolean, choice, integer, number
 from genesis_keras.distributions.pixel_mixture import mixture_mean
 from genesis_keras.layers.blocks import slots_of
 from genesis_keras.layers.random_source import ALGORITHM, seed_pair
-from genesis_keras.layers.region_embeddings import RegionEmbeddings
+from genesis_keras.layers.region_embeddings import REGION_SETTINGS, RegionEmbeddings
 from genesis_keras.models.base import SceneModel
 from genesis_keras.models.outputs import check_outputs
 from genesis_keras.models.slot_attention_layers import (
     BROADCAST_SIDE,
-    REGIONS,
     build_layers,
     make_layers,
 )
@@ -121,8 +120,10 @@ class SlotAttentionModel(SceneModel):
         self.initial_slots = choice("initial_slots", initial_slots, INITIAL_SLOTS)
         self.mask_entropy = number("mask_entropy", mask_entropy, least=0)
         self.cluster_guidance = number("cluster_guidance", cluster_guidance, least=0)
-        regions = RegionEmbeddings(**{name: arguments[name] for name in REGIONS})
-        for name in REGIONS:
+        regions = RegionEmbeddings(
+            **{name: arguments[name] for name in REGION_SETTINGS}
+        )
+        for name in REGION_SETTINGS:
             setattr(self, name, getattr(regions, name))
         make_layers(self)
         self.build((None, self.image_size, self.image_size, 3))
@@ -266,5 +267,5 @@ class SlotAttentionModel(SceneModel):
             "initial_slots": self.initial_slots,
             "mask_entropy": self.mask_entropy,
             "cluster_guidance": self.cluster_guidance,
-            **{name: getattr(self, name) for name in REGIONS},
+            **{name: getattr(self, name) for name in REGION_SETTINGS},
         }

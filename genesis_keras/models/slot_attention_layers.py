@@ -6,12 +6,10 @@ import keras
 
 from genesis_keras.layers.cluster_slots import ClusterSlots
 from genesis_keras.layers.position_embedding import PositionEmbedding
-from genesis_keras.layers.region_embeddings import RegionEmbeddings
+from genesis_keras.layers.region_embeddings import REGION_SETTINGS
 from genesis_keras.layers.slot_attention import SlotAttention
 from genesis_keras.types import Model, Shape
 
-REGIONS = tuple(RegionEmbeddings.__dataclass_fields__)
-"""Constructor arguments of `SlotAttentionModel` that describe its clusters."""
 BROADCAST_SIDE = 8
 """Side of the grid to which the decoder broadcasts a slot."""
 
@@ -31,7 +29,7 @@ def make_layers(model: Model) -> None:
             model.num_slots,
             model.slot_dim,
             seed=model.seed,
-            **{name: getattr(model, name) for name in REGIONS},
+            **{name: getattr(model, name) for name in REGION_SETTINGS},
             dtype="float32",
             name="clusters",
         )
