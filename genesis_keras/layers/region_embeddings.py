@@ -17,6 +17,8 @@ REGION_DIM = 5
 # Brightness separates regions, but should not separate clusters: the smoothing uses it
 # at full scale, and afterwards it is scaled down.
 _BRIGHTNESS = (1.0, 1.0, 0.2)
+# Keeps log masks finite where a mask is 0.
+_TINY = 1e-12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,12 +84,36 @@ class RegionEmbeddings:
             appearance_scale = self.appearance_scale
         if coordinate_scale is None:
             coordinate_scale = self.coordinate_scale
-        grid = coordinate_scale * coordinates(*images.shape[1:3])[None]
-        images = kuwahara_filter(images, self.kuwahara_passes)
         # Chromaticities and the mean of the channels, which is scaled for each use.
-        guide = appearance(images, self.appearance_offset, brightness=1.0)
+        guide = self._guide(images)
+        grid = coordinate_scale * coordinates(*images.shape[1:3])[None]
         grid = tf.broadcast_to(grid, [*tf.unstack(tf.shape(guide)[:3]), 2])
         values = tf.concat([appearance_scale * guide * _BRIGHTNESS, grid], axis=-1)
+        return self._smoothed(values, guide)
+
+    def average_masks(self, log_masks: Tensor, images: Tensor) -> Tensor:
+        """Averages masks within the regions, so that a region is not split.
+
+        Args:
+            log_masks: Log masks `[B, K, H, W, 1]`, normalised over K.
+            images: `[B, H, W, 3]` in [0, 1].
+
+        Returns:
+            The log masks `[B, K, H, W, 1]`, still normalised; those given if
+            `region_passes` is 0.
+        """
+        if self.region_passes == 0:
+            return log_masks
+        masks = tf.transpose(tf.exp(log_masks[..., 0]), [0, 2, 3, 1])  # [B, H, W, K]
+        masks = self._smoothed(masks, self._guide(images))
+        log_masks = tf.math.log(masks + _TINY)
+        return tf.transpose(log_masks, [0, 3, 1, 2])[..., None]
+
+    def _guide(self, images):
+        images = kuwahara_filter(images, self.kuwahara_passes)
+        return appearance(images, self.appearance_offset, brightness=1.0)
+
+    def _smoothed(self, values, guide):
         guide *= tf.constant([1.0, 1.0, self.region_brightness])
         return edge_aware_smoothing(
             values, guide, self.region_passes, self.region_edge_scale

@@ -5,15 +5,17 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from genesis_keras.arguments import boolean, choice, integer
+from genesis_keras.arguments import boolean, choice, integer, number
 from genesis_keras.distributions.latents import categorical_kl, sampled_kl
 from genesis_keras.distributions.pixel_mixture import mixture_mean, reconstruction_error
 from genesis_keras.layers.component_decoder import ComponentDecoder
 from genesis_keras.layers.component_encoder import ComponentEncoder
 from genesis_keras.layers.recurrent_attention import RecurrentAttention
+from genesis_keras.layers.region_embeddings import REGION_SETTINGS, RegionEmbeddings
 from genesis_keras.layers.stick_breaking import masks_from_logits
 from genesis_keras.models.generative import GenerativeModel
 from genesis_keras.models.outputs import check_outputs
+from genesis_keras.objectives.cluster_guidance import ClusterGuidance
 from genesis_keras.objectives.elbo import elbo
 from genesis_keras.types import Config, Outputs, Shape, Tensor
 
@@ -44,6 +46,20 @@ class Monet(GenerativeModel):
         component_latent_dim: D, the size of a latent.
         attention_filters: Channels of the first block of the attention's UNet.
         pooled_statistics: See `ComponentEncoder`.
+        cluster_guidance: Weight of the loss that pulls both kinds of masks to clusters
+            of the pixels (`ClusterGuidance`); 0 in the paper.
+        stop_mask_gradient: Whether attention masks with this guidance learn from
+            nothing else: no gradients flow to them from the latents, the reconstruction
+            and their KL to the reconstructed masks. Unused without guidance.
+        appearance_scale: Of these clusters, see `RegionEmbeddings`.
+        coordinate_scale: Likewise.
+        region_passes: Likewise. The attention masks are averaged within the same
+            regions (`RegionEmbeddings.average_masks`); 0 leaves them as they are, as in
+            the paper.
+        region_edge_scale: Of the regions, see `RegionEmbeddings`.
+        region_brightness: Likewise.
+        appearance_offset: Likewise.
+        kuwahara_passes: Likewise.
         pixel_scale: sigma_x of the likelihood.
         posterior_scale_bias: See `GenerativeModel`.
         initialization: See `GenerativeModel`.
@@ -78,12 +94,22 @@ class Monet(GenerativeModel):
         component_latent_dim: int = 16,
         attention_filters: int = 32,
         pooled_statistics: bool = False,
+        cluster_guidance: float = 0.0,
+        stop_mask_gradient: bool = False,
+        appearance_scale: float = 0.0,
+        coordinate_scale: float = 1.0,
+        region_passes: int = 0,
+        region_edge_scale: float = 0.12,
+        region_brightness: float = 1.0,
+        appearance_offset: float = 0.3,
+        kuwahara_passes: int = 0,
         pixel_scale: float = 0.7,
         posterior_scale_bias: float = 0.0,
         initialization: str = "release",
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
+        arguments = locals()
         super().__init__(
             image_size,
             num_slots,
@@ -101,6 +127,13 @@ class Monet(GenerativeModel):
             "attention_filters", attention_filters, least=1
         )
         self.pooled_statistics = boolean("pooled_statistics", pooled_statistics)
+        self.cluster_guidance = number("cluster_guidance", cluster_guidance, least=0)
+        self.stop_mask_gradient = boolean("stop_mask_gradient", stop_mask_gradient)
+        self.regions = RegionEmbeddings(
+            **{name: arguments[name] for name in REGION_SETTINGS}
+        )
+        if self.cluster_guidance:
+            self.guidance = ClusterGuidance(self.num_slots, self.regions)
         policy = self.dtype_policy
         self.attention = RecurrentAttention(
             self.attention_filters, dtype=policy, name="attention"
@@ -144,6 +177,9 @@ class Monet(GenerativeModel):
         num_slots = self.check_slots(num_slots, flexible_slots)
         noise = self.draw_noise(noise, tf.shape(images)[0], num_slots)
         log_masks = self.attention(images, num_slots=noise.shape[1])  # [B, K, H, W, 1]
+        attended = log_masks = self.regions.average_masks(log_masks, images)
+        if self.stop_mask_gradient and self.cluster_guidance:
+            log_masks = tf.stop_gradient(log_masks)
         mean, scale = self.component_encoder(images, log_masks)  # [B, K, D]
         latents = mean + scale * noise
         components, log_object_masks = self._decode_slots(latents)
@@ -158,8 +194,8 @@ class Monet(GenerativeModel):
             {
                 "reconstruction": mixture_mean(log_masks, components),
                 "components": components,
-                "masks": tf.exp(log_masks),
-                "log_masks": log_masks,
+                "masks": tf.exp(attended),
+                "log_masks": attended,
                 "log_object_masks": log_object_masks,
                 "num_slots": tf.fill(tf.shape(images)[:1], noise.shape[1]),
                 "latents": latents,
@@ -173,6 +209,14 @@ class Monet(GenerativeModel):
                 "elbo": elbo(reported_error, kl),
             }
         )
+
+    def training_loss(self, outputs: Outputs, beta: Tensor, images: Tensor) -> Tensor:
+        """Returns the loss of a training step, with the weighted cluster guidance."""
+        loss = super().training_loss(outputs, beta, images)
+        if self.cluster_guidance:
+            guidance = tf.reduce_mean(self.guidance(images, outputs))
+            loss += self.cluster_guidance * guidance
+        return loss
 
     def decode(self, latents: Tensor) -> Outputs:
         """Decodes latents into a scene, mixed by the reconstructed masks.
@@ -209,4 +253,7 @@ class Monet(GenerativeModel):
             "component_latent_dim": self.component_latent_dim,
             "attention_filters": self.attention_filters,
             "pooled_statistics": self.pooled_statistics,
+            "cluster_guidance": self.cluster_guidance,
+            "stop_mask_gradient": self.stop_mask_gradient,
+            **{name: getattr(self.regions, name) for name in REGION_SETTINGS},
         }

@@ -227,6 +227,7 @@ RECIPES = {
                 "geco_initial_beta": 0.5,
                 "geco_step_size": 3e-7,
                 "clip_norm": 0.0,
+                "cluster_guidance": 3.0,
             },
             # Slots that start from the clusters which GENESIS-V2 starts from, with the
             # same settings, and masks that are pulled to them.

@@ -53,3 +53,36 @@ def test_bad_settings_are_named(name):
     for value in (-1, "much", None):
         with pytest.raises(ValueError, match=f"{name} must.*{value}"):
             RegionEmbeddings(**{name: value})
+
+
+def random_log_masks():
+    masks = np.random.default_rng(1).dirichlet([0.3] * 4, size=[2, 8, 8])
+    return np.log(np.moveaxis(masks, 3, 1)[..., None]).astype("float32")
+
+
+def test_masks_are_averaged_within_regions():
+    regions = RegionEmbeddings(
+        region_passes=2, region_edge_scale=0.3, region_brightness=0.5, kuwahara_passes=1
+    )
+    log_masks = random_log_masks()
+    averaged = np.exp(regions.average_masks(log_masks, IMAGES))
+    np.testing.assert_allclose(averaged.sum(axis=1), 1.0, atol=1e-5)
+    guide = appearance(kuwahara_filter(IMAGES, 1), 0.3, brightness=0.5)
+    for slot in range(4):
+        expected = edge_aware_smoothing(np.exp(log_masks[:, slot]), guide, 2, 0.3)
+        np.testing.assert_allclose(averaged[:, slot], expected, atol=1e-6)
+
+
+def test_a_region_is_not_split():
+    images = np.full([1, 8, 8, 3], 0.5, "float32")
+    images[:, :, 4:] = [0.9, 0.1, 0.1]
+    regions = RegionEmbeddings(region_passes=32)
+    masks = np.exp(regions.average_masks(random_log_masks()[:1], images))
+    for side in (slice(0, 4), slice(4, 8)):
+        assert np.ptp(masks[:, :, :, side], axis=(2, 3)).max() < 0.01
+    assert np.abs(masks[:, :, :, 3] - masks[:, :, :, 4]).max() > 0.05
+
+
+def test_without_passes_masks_stay_as_they_are():
+    log_masks = random_log_masks()
+    assert RegionEmbeddings().average_masks(log_masks, IMAGES) is log_masks

@@ -115,3 +115,73 @@ def test_one_slot_is_the_whole_image(images):
 def test_unknown_mask_prior_is_named():
     with pytest.raises(ValueError, match="mask_prior.*sigmoid"):
         make(mask_prior="sigmoid")
+
+
+REGIONS = {"appearance_scale": 3.0, "region_passes": 4, "region_edge_scale": 0.2}
+
+
+def test_attention_masks_are_averaged_within_regions(images):
+    plain, model = make(), make(**REGIONS)
+    expected = model.regions.average_masks(plain(images)["log_masks"], images)
+    outputs = model(images)
+    np.testing.assert_allclose(outputs["log_masks"], expected, atol=1e-4)
+    assert np.abs(outputs["masks"] - plain(images)["masks"]).max() > 0.05
+    # The latents are of the averaged masks.
+    mean, _ = model.component_encoder(images, expected)
+    np.testing.assert_allclose(outputs["posterior_mean"], mean, atol=1e-4)
+
+
+def test_the_loss_contains_the_weighted_cluster_guidance(images):
+    noise = np.random.default_rng(1).normal(size=[4, 3, 4]).astype("float32")
+    losses = {}
+    for weight in (0.0, 1.0, 3.0):
+        model = make(**REGIONS, cluster_guidance=weight)
+        outputs = model(images, noise=noise)
+        losses[weight] = float(model.training_loss(outputs, 0.5, images))
+    guidance = float(tf.reduce_mean(model.guidance(images, outputs)))
+    assert guidance > 100
+    np.testing.assert_allclose(losses[1.0] - losses[0.0], guidance, rtol=1e-3)
+    np.testing.assert_allclose(losses[3.0] - losses[0.0], 3 * guidance, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("guidance", "stopped", "learns"),
+    [(0.0, False, True), (2.0, False, True), (2.0, True, False), (0.0, True, True)],
+)
+def test_attention_may_learn_from_the_guidance_only(guidance, stopped, learns, images):
+    noise = np.random.default_rng(1).normal(size=[4, 3, 4]).astype("float32")
+    model = make(**REGIONS, cluster_guidance=guidance, stop_mask_gradient=stopped)
+    with tf.GradientTape(persistent=True) as tape:
+        outputs = model(images, noise=noise)
+        loss = model.training_loss(outputs, 0.5, images)
+        rest = loss
+        if guidance:
+            rest -= guidance * tf.reduce_mean(model.guidance(images, outputs))
+    weights = model.attention.trainable_variables
+    norms = [tf.linalg.global_norm(tape.gradient(x, weights)) for x in (loss, rest)]
+    assert float(norms[0]) > 1e-3
+    # A difference of equal gradients is not exactly 0.
+    share = float(norms[1] / norms[0])
+    assert share > 0.01 if learns else share < 1e-4
+    decoder = model.component_decoder.trainable_variables
+    assert all(float(tf.norm(tape.gradient(rest, w))) > 0 for w in decoder)
+
+
+def test_regions_and_clusters_have_no_weights():
+    plain, model = make(), make(**REGIONS, cluster_guidance=1.0)
+    assert len(model.weights) == len(plain.weights)
+    model.set_weights(plain.get_weights())
+
+
+def test_settings_of_regions_and_clusters_are_saved():
+    settings = {
+        **REGIONS,
+        "cluster_guidance": 2.0,
+        "stop_mask_gradient": True,
+        "coordinate_scale": 0.5,
+        "region_brightness": 0.25,
+        "appearance_offset": 0.2,
+        "kuwahara_passes": 2,
+    }
+    config = Monet.from_config(make(**settings).get_config()).get_config()
+    assert {name: config[name] for name in settings} == settings

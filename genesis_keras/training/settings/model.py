@@ -6,7 +6,8 @@ from genesis_keras.training.validation import setting
 
 V2, MONET, SLOTS = ("genesis_v2",), ("monet",), ("slot_attention",)
 GENESIS = ("genesis_v2", "genesis")
-CLUSTERING = ("genesis_v2", "slot_attention")
+BASELINES = ("monet", "slot_attention")
+CLUSTERING = ("genesis_v2", *BASELINES)
 LIKELIHOOD = ("genesis_v2", "genesis", "monet")
 """Models with a likelihood, and thus with GECO."""
 
@@ -116,7 +117,9 @@ class ModelSettings:
         1, "Factor on the channels of coarser blocks of the decoder.", of=V2, least=1
     )
     stop_mask_gradient: bool = setting(
-        False, "Block gradients from the latents to the attention masks.", of=V2
+        False,
+        "Block gradients from the latents to the attention masks.",
+        of=("genesis_v2", "monet"),
     )
     spatial_transformer: bool = setting(
         False,
@@ -201,7 +204,7 @@ class ModelSettings:
         0.0, "Weight of the entropy of masks in the loss.", of=SLOTS, least=0
     )
     cluster_guidance: float = setting(
-        0.0, "Weight of the loss from masks to clusters.", of=SLOTS, least=0
+        0.0, "Weight of the loss from masks to clusters.", of=BASELINES, least=0
     )
     mask_prior: str = setting(
         "softmax",
