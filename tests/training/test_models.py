@@ -145,7 +145,7 @@ def test_recipes_name_models_and_settings_that_exist():
 
 @pytest.mark.parametrize(
     ("model", "pixel_scale_steps", "clip_norm"),
-    [("genesis_v2", 1_000, 1.0), ("genesis", 600, 1.0), ("monet", 0, 0.0)],
+    [("genesis_v2", 1_000, 1.0), ("genesis", 600, 1.0), ("monet", 0, 5_000.0)],
 )
 def test_each_model_has_its_own_settings_on_black(model, pixel_scale_steps, clip_norm):
     config = resolve({"recipe": "fast", "dataset": "sprites/easy", "model": model})
