@@ -16,8 +16,8 @@ class ClusterGuidance:
 
     The IC-SBP clusters the embeddings of regions, as in `ClusterSlots`; nothing of this
     is learned. The slots of a model like MONet have an order of their own, so each slot
-    is first given a cluster that overlaps with its attention mask (`match_masks`), and
-    so does the segment that the slot is pulled to.
+    is first given a cluster that overlaps with its attention mask (`match_masks`). Both
+    masks of the slot are then compared with this cluster.
 
     The seeds of the clusters are the same in each step, so that the term is a function
     of images and masks. The clusters have no weights that a model would have to save.
@@ -30,7 +30,10 @@ class ClusterGuidance:
     Example:
         >>> guidance = ClusterGuidance(3, RegionEmbeddings(appearance_scale=3.0))
         >>> images, log_masks = tf.zeros([2, 8, 8, 3]), tf.zeros([2, 3, 8, 8, 1])
-        >>> guidance(images, {"log_masks": log_masks, "log_object_masks": log_masks})
+        >>> log_masks = tf.nn.log_softmax(log_masks, axis=1)
+        >>> outputs = {"log_masks": log_masks, "log_object_masks": log_masks}
+        >>> guidance(images, outputs).shape
+        TensorShape([2])
     """
 
     def __init__(self, num_slots: int, regions: RegionEmbeddings) -> None:
@@ -87,11 +90,10 @@ def match_masks(log_masks: Tensor, log_clusters: Tensor) -> Tensor:
         best = tf.argmax(
             tf.reshape(overlap, [-1, num_slots**2]), axis=1, output_type="int32"
         )
-        slot = tf.one_hot(best // num_slots, num_slots, dtype="int32")
-        order += slot * (best % num_slots)[:, None]
-        used = (
-            slot[:, :, None]
-            + tf.one_hot(best % num_slots, num_slots, dtype="int32")[:, None]
-        )
-        overlap = tf.where(used > 0, -1.0, overlap)
+        slot, cluster = (
+            tf.one_hot(index, num_slots, on_value=True, off_value=False)
+            for index in (best // num_slots, best % num_slots)
+        )  # [B, K]
+        order = tf.where(slot, (best % num_slots)[:, None], order)
+        overlap = tf.where(slot[:, :, None] | cluster[:, None], -1.0, overlap)
     return tf.stop_gradient(tf.gather(log_clusters, order, batch_dims=1))

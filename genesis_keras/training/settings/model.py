@@ -6,8 +6,8 @@ from genesis_keras.training.validation import setting
 
 V2, MONET, SLOTS = ("genesis_v2",), ("monet",), ("slot_attention",)
 GENESIS = ("genesis_v2", "genesis")
-BASELINES = ("monet", "slot_attention")
-CLUSTERING = ("genesis_v2", *BASELINES)
+GUIDED = ("monet", "slot_attention")
+CLUSTERING = ("genesis_v2", *GUIDED)
 LIKELIHOOD = ("genesis_v2", "genesis", "monet")
 """Models with a likelihood, and thus with GECO."""
 
@@ -204,7 +204,7 @@ class ModelSettings:
         0.0, "Weight of the entropy of masks in the loss.", of=SLOTS, least=0
     )
     cluster_guidance: float = setting(
-        0.0, "Weight of the loss from masks to clusters.", of=BASELINES, least=0
+        0.0, "Weight of the loss from masks to clusters.", of=GUIDED, least=0
     )
     mask_prior: str = setting(
         "softmax",
