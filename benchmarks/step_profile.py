@@ -53,7 +53,7 @@ def kind_of(name):
         return CONVOLUTIONS, layer
     if "MatMul" in kind or "Einsum" in kind:
         return MATRIX_PRODUCTS, layer
-    if re.search(r"/adam\w*/", path):
+    if re.search(r"/\w*adam\w*/", path):
         return "optimizer", ""
     if re.search(r"/\w*norm(_\d+)?/", path):
         return "normalisation (not compiled)", ""

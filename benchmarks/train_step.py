@@ -19,7 +19,6 @@ from genesis_keras.commands.boundary import start_tensorflow
 
 start_tensorflow()  # with the kernels that the commands use
 
-import keras
 import numpy as np
 import step_profile
 import tensorflow as tf
@@ -29,6 +28,7 @@ from genesis_keras.models.genesis_v2 import GenesisV2
 from genesis_keras.models.operations import operations_per_image
 from genesis_keras.models.registry import get_model
 from genesis_keras.training.config import resolve
+from genesis_keras.training.optimizers import make_optimizer
 from genesis_keras.training.run import build_model
 
 FLAGS = flags.FLAGS
@@ -85,7 +85,7 @@ def contestants(model, batch_size):
     images = tf.random.stateless_uniform(
         [batch_size, model.image_size, model.image_size, 3], seed=[0, 1]
     )
-    model.compile(optimizer=keras.optimizers.Adam(1e-4, epsilon=1e-8))
+    model.compile(make_optimizer(1e-4))
     model.make_train_function()
     batches = iter(tf.data.Dataset.from_tensors({"image": images}).repeat())
 

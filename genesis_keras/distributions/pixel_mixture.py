@@ -32,8 +32,14 @@ def pixel_mixture(log_masks: Tensor, means: Tensor, scale: TensorLike) -> Tensor
 def reconstruction_error(
     images: Tensor, log_masks: Tensor, means: Tensor, scale: TensorLike
 ) -> Tensor:
-    """Returns `-log p(x | z)` of each image `[B]`, in nats, summed over pixels."""
-    return -pixel_mixture(log_masks, means, scale).log_prob(images)
+    """Returns `-log p(x | z)` of each image `[B]`, in nats, summed over pixels.
+
+    That is `-pixel_mixture(log_masks, means, scale).log_prob(images)`, without moving
+    the slots to the last axis and normalising the masks again.
+    """
+    log_likelihood = distributions.tfd.Normal(means, scale).log_prob(images[:, None])
+    log_likelihood = tf.reduce_logsumexp(log_masks + log_likelihood, axis=1)
+    return -tf.reduce_sum(log_likelihood, axis=[1, 2, 3])
 
 
 def mixture_mean(log_masks: Tensor, means: Tensor) -> Tensor:

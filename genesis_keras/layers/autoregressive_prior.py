@@ -58,15 +58,18 @@ class AutoregressivePrior(keras.layers.Layer):
         self.project.build((None, self.units))
 
     def call(self, latents: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        statistics, state = self._start(latents[:, 0])
-        all_statistics = [statistics]
-        for latent in tf.unstack(latents, axis=1)[:-1]:
-            statistics, state = self._step(latent, state)
-            all_statistics.append(statistics)
-        stacked = [
-            tf.stack(slots, axis=1) for slots in zip(*all_statistics, strict=True)
+        slots = tf.unstack(latents, axis=1)
+        first = tf.zeros_like(slots[0])
+        given = [first, *slots[:-1]] if self.learned_start else slots[:-1]
+        statistics = []
+        if not self.learned_start:
+            statistics.append([part[:, None] for part in self.standard(first)])
+        if given:
+            statistics.append(self._after(given))
+        statistics = [
+            tf.concat(parts, axis=1) for parts in zip(*statistics, strict=True)
         ]
-        return *self.moments(stacked), self.log_prob(latents, stacked)
+        return *self.moments(statistics), self.log_prob(latents, statistics)
 
     def sample(self, noise: Tensor) -> Tensor:
         """Samples z_1..z_K sequentially.
@@ -115,10 +118,10 @@ class AutoregressivePrior(keras.layers.Layer):
         return tf.zeros_like(like), tf.ones_like(like)
 
     def statistics(self, raw: Tensor) -> tuple[Tensor, ...]:
-        """Returns the statistics of one slot, given the dense layer's outputs.
+        """Returns the statistics of slots, given the dense layer's outputs.
 
         Args:
-            raw: `[B, num_outputs]`.
+            raw: `[..., num_outputs]`.
         """
         return prior_statistics(raw)
 
@@ -136,9 +139,21 @@ class AutoregressivePrior(keras.layers.Layer):
         mean, scale = statistics
         return mean + scale * noise
 
+    def _after(self, given):
+        """Returns the statistics `[B, k, ...]` of the slots after each of k latents."""
+        outputs, state = [], self._initial_state(given[0])
+        for latent in given:
+            output, state = self.cell(latent, state)
+            outputs.append(output)
+        # All slots at once, which is faster than one after the other.
+        return self.statistics(self.project(tf.stack(outputs, axis=1)))
+
+    def _initial_state(self, like):
+        return [tf.zeros([tf.shape(like)[0], self.units])] * 2
+
     def _start(self, like):
         """Returns the statistics of z_1 and the state of the LSTM before it."""
-        state = [tf.zeros([tf.shape(like)[0], self.units])] * 2
+        state = self._initial_state(like)
         if self.learned_start:
             return self._step(tf.zeros_like(like), state)
         return self.standard(like), state

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from genesis_keras.arguments import quoted
@@ -134,9 +135,11 @@ def conv_upsampled(inputs: Tensor, kernel: Tensor) -> Tensor:
     Returns:
         `[N, 2H, 2W, filters]`.
     """
-    sums = tf.constant(_TAP_SUMS, kernel.dtype)
-    kernel = tf.einsum("ia,jb,abcf->ijfc", sums, sums, kernel)  # [4, 4, filters, C]
-    return conv_transpose(inputs, kernel)
+    channels, filters = kernel.shape[2:]
+    kernel = tf.transpose(kernel, [0, 1, 3, 2])  # [3, 3, filters, C]
+    sums = tf.constant(np.kron(_TAP_SUMS, _TAP_SUMS), kernel.dtype)  # [16, 9]
+    kernel = tf.matmul(sums, tf.reshape(kernel, [9, filters * channels]))
+    return conv_transpose(inputs, tf.reshape(kernel, [4, 4, filters, channels]))
 
 
 def conv_transpose(inputs: Tensor, kernel: Tensor, strides: int = 2) -> Tensor:
@@ -167,7 +170,10 @@ def conv_transpose(inputs: Tensor, kernel: Tensor, strides: int = 2) -> Tensor:
 
 def mirror(x: Tensor) -> Tensor:
     """Flips images `[N, H, W, C]` vertically and horizontally."""
-    return tf.reverse(x, [1, 2])
+    # Flipping both axes reverses the order of the pixels, which is faster.
+    shape = tf.shape(x)
+    pixels = tf.reshape(x, [shape[0], shape[1] * shape[2], x.shape[-1]])
+    return tf.ensure_shape(tf.reshape(tf.reverse(pixels, [1]), shape), x.shape)
 
 
 def activation_name(name: str, value: Any) -> str | None:

@@ -6,11 +6,10 @@ import keras
 import tensorflow as tf
 
 from genesis_keras.arguments import choice, integer, number
+from genesis_keras.layers.compilation import is_cpu_only, worth_compiling
 from genesis_keras.types import Config, Shape, Tensor
 
 ACTIVATIONS = (None, "relu")
-# For fewer values XLA's compilation takes longer than it saves.
-_MIN_SIZE_TO_COMPILE = 2**18
 _NUM_GUESSING_PIXELS = 64
 
 
@@ -33,8 +32,7 @@ def group_normalize(
     On a CPU this is bound by memory bandwidth: executed operation by operation, it
     takes as long as the preceding convolution. For this reason the gradient is written
     by hand, the bias is only applied through the means, and the formulas are compiled
-    by XLA into a few passes over the data if a single compilation suffices
-    (`_is_compilable`).
+    by XLA into a few passes over the data (`worth_compiling`).
 
     Args:
         inputs: `[N, ..., C]`.
@@ -53,10 +51,10 @@ def group_normalize(
     if bias is None:
         bias = tf.zeros_like(gamma)
     forward, backward, sum_both = _forward, _backward, _sum_both
-    if _is_compilable(inputs):
+    if worth_compiling(inputs.shape):
         forward, backward = _compiled_forward, _compiled_backward
         sum_both = _sum_both_fused
-    elif _is_cpu_only():
+    elif is_cpu_only():
         sum_both = _sum_both_matmul
     settings = {"groups": groups, "activation": activation, "sum_both": sum_both}
 
@@ -175,26 +173,6 @@ def _sum_both_fused(x, y):
 
 _compiled_forward = tf.function(_forward, jit_compile=True, autograph=False)
 _compiled_backward = tf.function(_backward, jit_compile=True, autograph=False)
-
-
-def _is_compilable(inputs):
-    """Whether a single XLA compilation is enough for many calls, and worthwhile.
-
-    XLA compiles for a fixed shape (in about half a second), which must therefore be
-    known when a graph is traced. This is the case in training, but not in eager code,
-    nor in exported models with a variable batch size. On accelerators the whole model
-    is compiled instead, if requested.
-    """
-    return (
-        tf.inside_function()
-        and inputs.shape.is_fully_defined()
-        and inputs.shape.num_elements() >= _MIN_SIZE_TO_COMPILE
-        and _is_cpu_only()
-    )
-
-
-def _is_cpu_only():
-    return all(d.device_type == "CPU" for d in tf.config.list_physical_devices())
 
 
 @keras.saving.register_keras_serializable("genesis_keras")

@@ -81,8 +81,9 @@ class MixturePrior(AutoregressivePrior):
 
     def statistics(self, raw: Tensor) -> tuple[Tensor, ...]:
         logits, raw = tf.split(raw, [self.components, -1], axis=-1)
-        raw = tf.reshape(raw, [-1, self.components, 2 * self.dim])
-        return logits, *prior_statistics(raw)  # [B, C], [B, C, D], [B, C, D]
+        leading = tf.unstack(tf.shape(logits)[:-1])
+        raw = tf.reshape(raw, [*leading, self.components, 2 * self.dim])
+        return logits, *prior_statistics(raw)  # [..., C], [..., C, D], [..., C, D]
 
     def moments(self, statistics: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         return mixture_moments(*statistics)

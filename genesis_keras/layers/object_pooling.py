@@ -122,15 +122,12 @@ class ObjectPooling(keras.layers.Layer):
         if self.stop_mask_gradient:
             masks = tf.stop_gradient(masks)
         batch, num_slots = tf.shape(masks)[0], masks.shape[1]
-        features = self.project(self.block(features))  # [B, H, W, 2F]
-        features = tf.cast(features, "float32")
+        features = tf.cast(self.block(features), "float32")
         shape = features.shape[1:3]
         num_pixels = shape[0] * shape[1]
-        features = tf.reshape(features, [batch, num_pixels, 2 * self.feature_dim])
+        features = tf.reshape(features, [batch, num_pixels, self.feature_dim])
         masks = tf.reshape(masks, [batch, num_slots, num_pixels])
-        mass = tf.reduce_sum(masks, axis=-1, keepdims=True)
-        pooled = tf.matmul(masks, features) / (mass + MASS_EPSILON)  # [B, K, 2F]
-        pooled = self.norm(pooled)
+        pooled = self.norm(self._project_mean(features, masks))  # [B, K, 2F]
         if self.pooled_statistics:
             pooled = tf.concat([pooled, mask_statistics(images, masks)], axis=-1)
         maps = tf.reshape(masks, [batch, num_slots, *shape])
@@ -146,6 +143,17 @@ class ObjectPooling(keras.layers.Layer):
         if self.spatial_transformer:
             mean = tf.concat([poses, mean[..., POSE_SIZE:]], axis=-1)
         return mean, scale
+
+    def _project_mean(self, features, masks):
+        """Returns the mean of the projected features under each mask `[B, K, 2F]`.
+
+        The projection is linear, so it can as well be applied to the sums of the
+        features, of which there are K per image and not one per pixel.
+        """
+        kernel, bias = (tf.convert_to_tensor(w) for w in self.project.weights)
+        mass = tf.reduce_sum(masks, axis=-1, keepdims=True)
+        sums = tf.tensordot(tf.matmul(masks, features), kernel[0, 0], axes=1)
+        return (sums + mass * bias) / (mass + MASS_EPSILON)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         size = self.latent_dim or self.feature_dim

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from genesis_keras.training.fused_adam import FusedAdam
 from genesis_keras.types import Config, Model, Optimizer, Tensor, Variable
 
 _EPSILON = 1e-8  # as in the authors' release; Keras's default is 1e-7
@@ -72,7 +73,7 @@ class SkippingOptimizer(keras.optimizers.LossScaleOptimizer):
 
 
 @keras.saving.register_keras_serializable("genesis_keras")
-class AidedAdam(keras.optimizers.Adam):
+class AidedAdam(FusedAdam):
     """Adam with clipping by the global norm and averaging of the weights.
 
     The vector g of all gradients is clipped to `g * min(1, clip_norm / |g|)`. Keras's
@@ -170,7 +171,7 @@ def make_optimizer(
             the model has at the end of `fit`; 0 for no average.
 
     Returns:
-        A `keras.optimizers.Adam`.
+        A `FusedAdam`, which is a `keras.optimizers.Adam`.
 
     Raises:
         ValueError: If both `decay_steps` and `halving_steps` are given.
@@ -200,4 +201,4 @@ def make_optimizer(
         options |= {"use_ema": True, "ema_momentum": ema_momentum}
     if clip_norm or ema_momentum:
         return AidedAdam(clip_norm, **options)
-    return keras.optimizers.Adam(**options)
+    return FusedAdam(**options)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from genesis_keras.layers import group_normalization
+from genesis_keras.layers import compilation
 from genesis_keras.layers.broadcast_decoder import BroadcastDecoder
 from genesis_keras.models.genesis_v2 import GenesisV2
 
@@ -61,7 +61,7 @@ def values_and_gradients(function, latents, decoder):
 
 @pytest.mark.parametrize("compiled", [False, True])
 def test_values_and_gradients_equal_the_loop(compiled, monkeypatch):
-    monkeypatch.setattr(group_normalization, "_MIN_SIZE_TO_COMPILE", 0)
+    monkeypatch.setattr(compilation, "MIN_SIZE", 0)
     decoder, latents = make_decoder(), normal(2, 3, 6)
     run = tf.function if compiled else lambda f: f
     actual = run(lambda z: values_and_gradients(decoder, z, decoder))(latents)

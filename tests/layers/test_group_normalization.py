@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from genesis_keras.layers import group_normalization
+from genesis_keras.layers import compilation
 from genesis_keras.layers.group_normalization import (
     GroupNormalization,
     group_normalize,
@@ -24,7 +24,7 @@ def run(request, monkeypatch):
     if request.param == "eager":
         return lambda function, *args: function(*args)
     small = 0 if request.param == "compiled" else 2**60
-    monkeypatch.setattr(group_normalization, "_MIN_SIZE_TO_COMPILE", small)
+    monkeypatch.setattr(compilation, "MIN_SIZE", small)
 
     def call(function, *args):
         signature = None
@@ -155,27 +155,6 @@ def test_statistics_of_low_precision_inputs_are_float32(run):
     assert_near(tf.cast(gradients[0], "float32"), true_gradients[0], 2**-8)
     for gradient, expected in zip(gradients[1:], true_gradients[1:], strict=True):
         assert_near(gradient, expected, 1e-4)
-
-
-def test_only_large_tensors_of_known_shape_are_compiled(monkeypatch):
-    def is_compilable(shape):
-        answers = []
-
-        @tf.function(input_signature=[tf.TensorSpec(shape)])
-        def trace(x):
-            answers.append(group_normalization._is_compilable(x))
-
-        trace.get_concrete_function()
-        return answers[0]
-
-    monkeypatch.setattr(group_normalization, "_is_cpu_only", lambda: True)
-    large = group_normalization._MIN_SIZE_TO_COMPILE // 64
-    assert is_compilable([4, 4, 4, large])
-    assert not is_compilable([None, 4, 4, large])
-    assert not is_compilable([4, 4, 4, large - 1])
-    assert not group_normalization._is_compilable(tf.zeros([4, 4, 4, large]))
-    monkeypatch.setattr(group_normalization, "_is_cpu_only", lambda: False)
-    assert not is_compilable([4, 4, 4, large])
 
 
 def test_mixed_precision_keeps_float32_weights():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from genesis_keras.layers import group_normalization
+from genesis_keras.layers import compilation
 from genesis_keras.layers.unet import UNet, downsample
 
 
@@ -56,7 +56,7 @@ def values_and_gradients(function, x, unet):
 
 @pytest.mark.parametrize("compiled", [False, True])
 def test_values_and_gradients_equal_the_plain_composition(compiled, monkeypatch):
-    monkeypatch.setattr(group_normalization, "_MIN_SIZE_TO_COMPILE", 0)
+    monkeypatch.setattr(compilation, "MIN_SIZE", 0)
     unet, x = UNet(16), normal(2, 16, 16, 3)
     unet(x)
     perturb(unet)

@@ -81,8 +81,8 @@ def test_genesis_v2_as_added_up_by_hand(make_model):
         total += side**2 * (kernel[:, :, below:].size + upsampled)
         below = block.filters
     total += sum(layer.kernel.numpy().size for layer in model.backbone.bottleneck)
-    total += pixels * (2 * 9 * 32 * 32 + 8 * 32 + 32 * 64)  # the two heads
-    total += 3 * pixels * 64 + 3 * 2 * 64 * 64  # pooling
+    total += pixels * (2 * 9 * 32 * 32 + 8 * 32)  # the two heads
+    total += 3 * (pixels * 32 + 32 * 64 + 2 * 64 * 64)  # pooling
     for side, block in zip((2, 4, 8, 16), model.decoder.blocks, strict=True):
         total += 3 * side**2 * block.kernel.numpy().size
     total += 3 * pixels * 32 * 4

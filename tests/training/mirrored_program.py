@@ -22,6 +22,7 @@ from genesis_keras import GECO
 from genesis_keras.evaluation.segmentation import evaluate
 from genesis_keras.models.registry import MODELS
 from genesis_keras.training.distribution import distribute, make_strategy
+from genesis_keras.training.fused_adam import FusedAdam
 
 BATCH_SIZE = 4
 STRATEGIES = ("none", "mirrored")  # one device and two
@@ -45,7 +46,7 @@ def make_model(name, epsilon, strategy):
         keras.utils.set_random_seed(0)
         settings = SETTINGS.get(name, {})
         model = MODELS[name](image_size=32, num_slots=2, seed=0, **settings)
-        model.compile(keras.optimizers.Adam(1e-3, epsilon=epsilon))
+        model.compile(FusedAdam(1e-3, epsilon=epsilon))
     return model
 
 
