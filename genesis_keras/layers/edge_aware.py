@@ -48,10 +48,11 @@ def edge_aware_smoothing(
     def smooth(values, guide):
         def gradient(upstream):
             # In a graph, what the requested gradients do not need is not executed.
+            arguments = [tf.identity(values), tf.identity(guide)]
             with tf.GradientTape() as tape:
-                tape.watch([values, guide])
-                result = _smooth(values, guide, *settings)
-            return tape.gradient(result, [values, guide], upstream)
+                tape.watch(arguments)
+                result = _smooth(*arguments, *settings)
+            return tape.gradient(result, arguments, upstream)
 
         return _compiled_smooth(values, guide, *settings), gradient
 

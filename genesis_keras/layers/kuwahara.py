@@ -2,7 +2,10 @@
 
 import tensorflow as tf
 
+from genesis_keras.layers.compilation import worth_compiling
 from genesis_keras.types import Tensor
+
+_WINDOWS = [(i, j) for i in (0, 1) for j in (0, 1)]  # that a pixel belongs to
 
 
 def kuwahara_filter(images: Tensor, num_passes: int = 1) -> Tensor:
@@ -20,22 +23,31 @@ def kuwahara_filter(images: Tensor, num_passes: int = 1) -> Tensor:
     Returns:
         `[B, H, W, C]`.
     """
-    height, width = images.shape[1:3]
+    # Of the largest tensor, the windows.
+    compile_it = worth_compiling([*images.shape, len(_WINDOWS)])
+    smooth_once = _compiled_smooth_once if compile_it else _smooth_once
     for _ in range(num_passes):
-        # The mirrored border has no edges of its own.
-        padded = tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC")
-        total = _window_sums(padded)  # [B, H + 1, W + 1, C]
-        squares = tf.reduce_sum(_window_sums(tf.square(padded)), axis=-1)
-        variance = squares / 4 - tf.reduce_sum(tf.square(total / 4), axis=-1)
-        means = total / 4
-        choices = [(i, j) for i in (0, 1) for j in (0, 1)]
-        variances = tf.stack(
-            [variance[:, i : i + height, j : j + width] for i, j in choices], axis=-1
-        )
-        best = tf.one_hot(tf.argmin(variances, axis=-1), 4, dtype=images.dtype)
-        windows = [means[:, i : i + height, j : j + width] for i, j in choices]
-        images = tf.einsum("nbhwc,bhwn->bhwc", tf.stack(windows), best)
+        images = smooth_once(images)
     return images
+
+
+def _smooth_once(images):
+    height, width = images.shape[1:3]
+    # The mirrored border has no edges of its own.
+    padded = tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC")
+    total = _window_sums(padded)  # [B, H + 1, W + 1, C]
+    squares = tf.reduce_sum(_window_sums(tf.square(padded)), axis=-1)
+    variance = squares / 4 - tf.reduce_sum(tf.square(total / 4), axis=-1)
+    means = total / 4
+    variances = tf.stack(
+        [variance[:, i : i + height, j : j + width] for i, j in _WINDOWS], axis=-1
+    )
+    best = tf.one_hot(tf.argmin(variances, axis=-1), 4, dtype=images.dtype)
+    windows = [means[:, i : i + height, j : j + width] for i, j in _WINDOWS]
+    return tf.einsum("nbhwc,bhwn->bhwc", tf.stack(windows), best)
+
+
+_compiled_smooth_once = tf.function(_smooth_once, jit_compile=True, autograph=False)
 
 
 def _window_sums(x):

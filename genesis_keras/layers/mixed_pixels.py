@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from genesis_keras.layers.background import border_shares
+from genesis_keras.layers.compilation import worth_compiling
 from genesis_keras.layers.kuwahara import kuwahara_filter
 from genesis_keras.layers.stick_breaking import LOG_ZERO
 from genesis_keras.types import Outputs, Tensor
@@ -10,6 +11,7 @@ from genesis_keras.types import Outputs, Tensor
 _WINDOW = 5  # side of the window in which colours are averaged, in pixels
 # With less between the colours of object and background, squared, there is no mixture.
 _LEAST_DIFFERENCE = 0.003
+_NUM_VALUES = 4  # of a pixel that are averaged: the colour and its weight
 
 
 def assign_mixed_pixels(images: Tensor | None, slots: Outputs, share: float) -> Outputs:
@@ -42,7 +44,20 @@ def assign_mixed_pixels(images: Tensor | None, slots: Outputs, share: float) -> 
     """
     if images is None:
         raise ValueError(f"edge_share={share} needs images; got None")
-    masks = slots["masks"]
+    masks = tf.stop_gradient(slots["masks"])
+    compile_it = worth_compiling([*masks.shape[:-1], _NUM_VALUES])
+    is_owner, chosen = (_compiled_owners if compile_it else _owners)(
+        images, masks, share
+    )
+    masks, log_masks = (
+        _exchange(slots[name], is_owner, chosen) for name in ("masks", "log_masks")
+    )
+    slots = {**slots, "masks": masks, "log_masks": log_masks}
+    return _without(slots, ~tf.reduce_any(chosen > 0, axis=[2, 3]))
+
+
+def _owners(images, masks, share):
+    """Returns which slot has each pixel, before and after; one-hot `[B, K, H, W]`."""
     number = tf.shape(masks)[1]
     owner = tf.argmax(masks[..., 0], axis=1, output_type="int32")  # [B, H, W]
     background = tf.argmax(border_shares(masks), axis=1, output_type="int32")
@@ -72,12 +87,10 @@ def assign_mixed_pixels(images: Tensor | None, slots: Outputs, share: float) -> 
     loose = tf.where(tf.reduce_any(mixed, axis=1), either, closest)
     is_loose = (_sum(solid * is_owner) == 0) & (_sum(near) > 0)
     grown = tf.where((owner == background) & is_object, best, owner)
-    chosen = _one_hot(tf.where(is_loose, loose, grown), number)
-    masks, log_masks = (
-        _exchange(slots[name], is_owner, chosen) for name in ("masks", "log_masks")
-    )
-    slots = {**slots, "masks": masks, "log_masks": log_masks}
-    return _without(slots, ~tf.reduce_any(chosen > 0, axis=[2, 3]))
+    return is_owner, _one_hot(tf.where(is_loose, loose, grown), number)
+
+
+_compiled_owners = tf.function(_owners, jit_compile=True, autograph=False)
 
 
 def _without(slots, emptied):
@@ -121,7 +134,7 @@ def _local_means(images, of_slots):
     values = tf.concat([images, tf.ones_like(images[..., :1])], axis=-1)[:, None]
     flat = _flat(of_slots[..., None] * values)
     flat = tf.nn.avg_pool2d(flat, _WINDOW, 1, "SAME")
-    total = tf.reshape(flat, [*tf.unstack(tf.shape(of_slots)), 4])
+    total = tf.reshape(flat, [*tf.unstack(tf.shape(of_slots)), _NUM_VALUES])
     return total[..., :3] / (total[..., 3:] + 1e-6)
 
 

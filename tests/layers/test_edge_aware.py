@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from genesis_keras.layers import compilation
 from genesis_keras.layers.appearance import appearance
 from genesis_keras.layers.blocks import coordinates
 from genesis_keras.layers.edge_aware import edge_aware_smoothing
@@ -32,30 +31,6 @@ def test_rows_and_columns_are_treated_alike():
     smooth = edge_aware_smoothing(values, guide, 8, 0.12)
     other = edge_aware_smoothing(transposed(values), transposed(guide), 8, 0.12)
     np.testing.assert_allclose(smooth, transposed(other), atol=0.05)
-
-
-@pytest.mark.parametrize("shape", [[2, 6, 6], [1, 4, 7]])
-def test_compiled_it_has_the_same_values_and_gradients(shape, monkeypatch):
-    values = tf.random.stateless_uniform([*shape, 2], [0, 1])
-    guide = tf.random.stateless_uniform([*shape, 3], [0, 2])
-    upstream = tf.random.stateless_uniform([*shape, 2], [0, 3])
-
-    @tf.function
-    def smooth(values):
-        with tf.GradientTape() as tape:
-            tape.watch([values, guide])
-            result = edge_aware_smoothing(values, guide, 5, 0.3)
-        gradients = tape.gradient(result, [values, guide], output_gradients=upstream)
-        return [result, *gradients]
-
-    plain = smooth(values)
-    monkeypatch.setattr(compilation, "MIN_SIZE", 0)
-    compiled = tf.function(smooth.python_function)
-    for actual, expected in zip(compiled(values), plain, strict=True):
-        np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-6)
-    graph = compiled.get_concrete_function(values).graph.as_graph_def()
-    names = [function.signature.name for function in graph.library.function]
-    assert any("_compiled_smooth" in name for name in names)
 
 
 def two_squares():
