@@ -61,11 +61,11 @@ def points(model, factor):
 def measure(point):
     """Measures a point here; returns a dict with `MEASURES` and more."""
     start_tensorflow()  # with the kernels that the commands use
-    import keras
     import tensorflow as tf
 
     from genesis_keras.models.operations import operations_per_image
     from genesis_keras.models.registry import get_model
+    from genesis_keras.training.optimizers import make_optimizer
 
     settings = {name: point[name] for name in ("image_size", "num_slots")}
     if channels := _CHANNELS.get(point["model"]):
@@ -77,7 +77,7 @@ def measure(point):
     infer = tf.function(lambda **options: model(images, training=False, **options))
     found = {"inference": _seconds(infer), "start_memory": start}
     found["inference_memory"] = _peak_memory() - start
-    model.compile(keras.optimizers.Adam(1e-4, epsilon=1e-8))
+    model.compile(make_optimizer(1e-4))
     model.make_train_function()
     batches = iter(tf.data.Dataset.from_tensors({"image": images}).repeat())
     found["training"] = _seconds(lambda: model.train_function(batches))
