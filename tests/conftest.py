@@ -2,6 +2,8 @@
 
 import os
 import pathlib
+import signal
+import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the commands do
@@ -24,6 +26,16 @@ FIXTURES = pathlib.Path(__file__).parent / "fixtures"
 def seeded():
     """Gives each test the same random numbers, independent of earlier tests."""
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def own_signals(monkeypatch):
+    """Takes back what a command called in this process does about signals."""
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True, scope="session")

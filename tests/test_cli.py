@@ -52,16 +52,19 @@ def finished(tmp_path, data_dir):
 
 
 @pytest.mark.slow
-def test_train_refuses_to_start_again_and_resumes(tmp_path, data_dir):
+def test_train_refuses_to_start_again(finished, data_dir):
+    again = run("train.py", *TINY, f"--workdir={finished}", f"--data_dir={data_dir}")
+    assert again.returncode == 1
+    assert "--resume" in again.stderr and "Traceback" not in again.stderr
+
+
+@pytest.mark.slow
+def test_train_and_resume(tmp_path, data_dir):
     workdir = tmp_path / "run"
     places = [f"--workdir={workdir}", f"--data_dir={data_dir}"]
     trained = run("train.py", *TINY, *places)
     assert trained.returncode == 0, trained.stderr
     assert f"python evaluate.py --workdir={workdir}" in trained.stdout
-
-    again = run("train.py", *TINY, *places)
-    assert again.returncode == 1
-    assert "--resume" in again.stderr and "Traceback" not in again.stderr
 
     resumed = run("train.py", *TINY, *places, "--steps=4", "--resume")
     assert resumed.returncode == 0, resumed.stderr

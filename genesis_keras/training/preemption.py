@@ -43,13 +43,34 @@ def exit_on_signals() -> None:
     """
     for number in _NAMES:
         signal.signal(number, _exit)
+    if sys.unraisablehook is not _send_again:
+        _send_again.otherwise = sys.unraisablehook
+        sys.unraisablehook = _send_again
+
+
+class _Exit(SystemExit):  # not an Exception, which KerasTuner takes for a failed trial
+    def __init__(self, number):
+        super().__init__(_CODES[number])
+        self.number = number
 
 
 def _exit(number, _):
     # print is not reentrant: the signal may have interrupted another call.
     _tell(f"\nstopped: {_NAMES[number]}, no step was running\n".encode())
-    # Not an Exception, which KerasTuner would consider a failed trial.
-    sys.exit(_CODES[number])
+    raise _Exit(number)
+
+
+def _send_again(unraisable):
+    """Sends a signal again that came during a destructor, where Python ignores errors.
+
+    Args:
+        unraisable: As of `sys.unraisablehook`.
+    """
+    error = unraisable.exc_value
+    if isinstance(error, _Exit):
+        threading.Timer(0.1, os.kill, [os.getpid(), error.number]).start()
+    else:
+        _send_again.otherwise(unraisable)
 
 
 def _tell(text):

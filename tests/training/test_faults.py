@@ -294,21 +294,37 @@ def test_the_plan_is_said_before_the_first_step(stopped_train, tmp_path, capsys)
 
 
 def test_sigterm_between_steps_has_the_same_code(capfd):
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        exit_on_signals()
-        with pytest.raises(SystemExit) as stop:
-            signal.raise_signal(signal.SIGTERM)
-        with pytest.raises(SystemExit) as interrupted:
-            signal.raise_signal(signal.SIGINT)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    exit_on_signals()
+    with pytest.raises(SystemExit) as stop:
+        signal.raise_signal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as interrupted:
+        signal.raise_signal(signal.SIGINT)
     assert stop.value.code == RESTART
     assert interrupted.value.code == INTERRUPTED == 130
     errors = capfd.readouterr().err
     assert "stopped: SIGTERM, no step was running" in errors
     assert "stopped: Ctrl-C, no step was running" in errors
+
+
+DYING = """
+import signal, time
+from genesis_keras.training.preemption import exit_on_signals
+
+class Dying:
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+
+exit_on_signals()
+Dying()
+time.sleep(50)
+"""
+
+
+def test_a_signal_in_a_destructor_is_not_lost():
+    start = time.monotonic()
+    ended = subprocess.run([sys.executable, "-c", DYING], cwd=ROOT, check=False)
+    assert ended.returncode == RESTART
+    assert time.monotonic() - start < 45
 
 
 def test_a_second_run_on_a_workdir_is_refused(data_dir, tmp_path):
