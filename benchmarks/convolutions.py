@@ -128,7 +128,7 @@ def seconds(function):
 
 def table(convolutions, dtype):
     """Yields the lines of a Markdown table; milliseconds and, in brackets, rates."""
-    yield f"| {dtype}, gradients of | number | outputs | inputs | kernel |"
+    yield f"| {dtype} | number | outputs | gradients of inputs | of the kernel |"
     yield "| --- " * 5 + "|"
     matrix = tf.random.stateless_normal([_MATMUL_SIZE] * 2, seed=[0, 2])
     matmul = tf.function(lambda: tf.matmul(matrix, matrix))

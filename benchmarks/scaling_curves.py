@@ -33,6 +33,7 @@ FACTORS = {
 BASE = {"image_size": 64, "num_slots": 7, "feature_dim": 32, "batch_size": 8}
 # The argument that sets the number of channels; other models have none.
 _CHANNELS = {"genesis_v2": "feature_dim", "slot_attention": "filters"}
+_LARGEST_SIDE = {"genesis": 128}  # of the images that a model takes
 MODELS = ("genesis_v2", "genesis", "monet", "slot_attention")
 MEASURES = {
     "training": "training step, s",
@@ -55,7 +56,10 @@ def points(model, factor):
     """The points of a curve, dicts of settings in increasing order."""
     if factor == "feature_dim" and model not in _CHANNELS:
         return []
-    return [{"model": model, **BASE, factor: value} for value in FACTORS[factor]]
+    values = FACTORS[factor]
+    if factor == "image_size" and model in _LARGEST_SIDE:
+        values = [side for side in values if side <= _LARGEST_SIDE[model]]
+    return [{"model": model, **BASE, factor: value} for value in values]
 
 
 def measure(point):

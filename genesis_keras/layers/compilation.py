@@ -1,8 +1,8 @@
 """Whether to compile a part of a model with XLA.
 
-On a CPU XLA makes a whole training step slower, since its convolutions are, but it
-fuses elementwise operations well. On accelerators the whole model is compiled instead,
-if requested.
+On a CPU XLA makes a whole training step slower, because its convolutions are slow, but
+it fuses elementwise operations well. On accelerators the whole model is compiled
+instead, if requested.
 """
 
 import contextlib

@@ -1,6 +1,7 @@
 """Handling of SIGTERM and Ctrl-C: saves a checkpoint, then stops the run."""
 
 import contextlib
+import functools
 import os
 import signal
 import sys
@@ -43,9 +44,7 @@ def exit_on_signals() -> None:
     """
     for number in _NAMES:
         signal.signal(number, _exit)
-    if sys.unraisablehook is not _send_again:
-        _send_again.otherwise = sys.unraisablehook
-        sys.unraisablehook = _send_again
+    sys.unraisablehook = functools.partial(_send_again, otherwise=sys.unraisablehook)
 
 
 class _Exit(SystemExit):  # not an Exception, which KerasTuner takes for a failed trial
@@ -60,17 +59,18 @@ def _exit(number, _):
     raise _Exit(number)
 
 
-def _send_again(unraisable):
+def _send_again(unraisable, otherwise):
     """Sends a signal again that came during a destructor, where Python ignores errors.
 
     Args:
         unraisable: As of `sys.unraisablehook`.
+        otherwise: The hook for all other errors.
     """
     error = unraisable.exc_value
     if isinstance(error, _Exit):
         threading.Timer(0.1, os.kill, [os.getpid(), error.number]).start()
     else:
-        _send_again.otherwise(unraisable)
+        otherwise(unraisable)
 
 
 def _tell(text):

@@ -44,6 +44,15 @@ def curves(tmp_path, monkeypatch):
     return module
 
 
+def test_models_are_only_given_images_that_they_take(curves):
+    sides = {
+        m: [p["image_size"] for p in curves.points(m, "image_size")]
+        for m in ("genesis", "monet")
+    }
+    assert sides == {"genesis": [32, 64, 128], "monet": [32, 64, 128, 256]}
+    assert curves.points("genesis", "feature_dim") == []
+
+
 def test_exponents_of_known_curves(curves, tmp_path):
     curves.FLAGS.factors, curves.FLAGS.max_gigabytes = ["image_size"], 100.0
     found = curves.run_all(tmp_path / "curves.json")
