@@ -2,7 +2,6 @@
 
 import tensorflow as tf
 
-from genesis_keras.layers.compilation import worth_compiling
 from genesis_keras.types import Tensor
 
 _WINDOWS = [(i, j) for i in (0, 1) for j in (0, 1)]  # that a pixel belongs to
@@ -23,15 +22,14 @@ def kuwahara_filter(images: Tensor, num_passes: int = 1) -> Tensor:
     Returns:
         `[B, H, W, C]`.
     """
-    # Of the largest tensor, the windows.
-    compile_it = worth_compiling([*images.shape, len(_WINDOWS)])
-    smooth_once = _compiled_smooth_once if compile_it else _smooth_once
     for _ in range(num_passes):
-        images = smooth_once(images)
+        images = _smooth_once(images)
     return images
 
 
 def _smooth_once(images):
+    # Not compiled by XLA: windows of images in 8 bits often have the same variance, and
+    # XLA would choose another one than the same operations without it.
     height, width = images.shape[1:3]
     # The mirrored border has no edges of its own.
     padded = tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC")
@@ -45,9 +43,6 @@ def _smooth_once(images):
     best = tf.one_hot(tf.argmin(variances, axis=-1), 4, dtype=images.dtype)
     windows = [means[:, i : i + height, j : j + width] for i, j in _WINDOWS]
     return tf.einsum("nbhwc,bhwn->bhwc", tf.stack(windows), best)
-
-
-_compiled_smooth_once = tf.function(_smooth_once, jit_compile=True, autograph=False)
 
 
 def _window_sums(x):

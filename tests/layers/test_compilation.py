@@ -11,7 +11,6 @@ from genesis_keras.layers.compilation import (
     worth_compiling,
 )
 from genesis_keras.layers.edge_aware import edge_aware_smoothing
-from genesis_keras.layers.kuwahara import kuwahara_filter
 from genesis_keras.layers.mixed_pixels import assign_mixed_pixels
 
 
@@ -70,7 +69,6 @@ def exchanged(images):
 
 PARTS = {
     "_compiled_smooth": lambda images: edge_aware_smoothing(images, images, 3, 0.5),
-    "_smooth_once": lambda images: kuwahara_filter(images, 2),
     "_owners": exchanged,
 }
 
