@@ -135,11 +135,15 @@ def report(seconds, nominal, executed, batch_size):
         median, fastest = np.median(values), np.min(values)
         images = "" if name == "matmul" else f"{batch_size / median:10.1f}"
         print(f"{name:16}{1e3 * median:11.1f}{f'({1e3 * fastest:.1f})':>11}{images}")
-    print(
-        f"\nforward pass: {nominal / 1e9:.2f} GFLOP per image, of which "
-        f"{executed / 1e9:.2f} are executed: convolutions of upsampled features "
-        "are done with 4 of 9 taps, and sums are projected instead of pixels"
-    )
+    print(f"\nforward pass: {nominal / 1e9:.2f} GFLOP per image", end="")
+    if executed < nominal:
+        print(
+            f", of which {executed / 1e9:.2f} are executed: convolutions of upsampled "
+            "features are done with 4 of 9 taps, and sums are projected instead of "
+            "pixels",
+            end="",
+        )
+    print()
     matmul = 2 * _MATMUL_SIZE**3 / seconds["matmul"]
     print(f"{'GFLOP/s':16}{'median':>11}{'(fastest)':>11}{'of matmul':>14}", end="")
     print(f"{'executed only':>22}")

@@ -2,6 +2,7 @@ import keras
 import pytest
 import tensorflow as tf
 
+from genesis_keras.layers import compilation
 from genesis_keras.models.operations import operations_per_image
 
 
@@ -89,3 +90,11 @@ def test_genesis_v2_as_added_up_by_hand(make_model):
     total += 2 * (4 * 128 * (32 + 128) + 128 * 64)  # the prior, for two slots
     assert operations_per_image(model) == pytest.approx(2 * total, rel=1e-2)
     assert operations_per_image(model) >= 2 * total
+
+
+def test_parts_that_are_compiled_in_training_are_counted(make_model, monkeypatch):
+    model = make_model(appearance_scale=3.0, region_passes=2)
+    expected = operations_per_image(model)
+    monkeypatch.setattr(compilation, "MIN_SIZE", 0)
+    monkeypatch.setattr(compilation, "is_cpu_only", lambda: True)
+    assert operations_per_image(model) == expected
